@@ -1,0 +1,17 @@
+//! Users, groups and memberships in the terms of RFC 7643: pure data, no I/O.
+//!
+//! Every type here serialises to one canonical JSON text (maps in key order, no spaces), so that equal values have equal
+//! [`Digest`]s wherever they were made.
+
+mod digest;
+mod key;
+mod records;
+mod value;
+
+pub use digest::{Digest, Digester};
+pub use key::{domain_of, fold};
+pub use records::{
+    EMAILS, content_hash, Group, GroupKind, GroupPatch, MANAGER, MemberKind, Membership, USER_NAME, User, UserPatch, ACTIVE,
+    DISPLAY_NAME,
+};
+pub use value::{Attributes, Value};

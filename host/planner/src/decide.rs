@@ -1,0 +1,286 @@
+//! One record at a time: what is stored and what came in make one line, or none.
+
+use crate::line::{Action, Change, Changes, Line, RecordKind};
+use serde_json::Value as Json;
+use std::collections::BTreeSet;
+use usher_model::{ACTIVE, Attributes, DISPLAY_NAME, USER_NAME};
+
+/// The field of a line that says that the grace period begins or ends: a user who is disabled at the source doesn't have it.
+pub const LEAVING: &str = "leaving";
+
+/// What a source's record comes to after scope and policies.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Incoming<T> {
+    /// It comes in like this.
+    Present(T),
+    /// It is there, but doesn't come in: out of scope, or left out by a policy.
+    LeftOut(String),
+    /// It is there and what is stored stays as it is: held, quarantined or unreadable.
+    Untouched,
+    /// It is proven not to be there.
+    Absent,
+}
+
+/// How a user or group should be.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Target {
+    /// A user's userName, a group's displayName.
+    pub name: String,
+    /// Whether a user may act; groups are always active.
+    pub active: bool,
+    /// Everything else that comes from the source.
+    pub attributes: Attributes,
+    /// A user's paths, the primary one first.
+    pub paths: Vec<String>,
+}
+
+/// Whose record it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Made by hand.
+    Manual,
+    /// Owned by the connection that is running.
+    Ours,
+    /// Owned by another connection.
+    Theirs,
+}
+
+/// A user as the directory has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredUser {
+    /// Whose it is.
+    pub origin: Origin,
+    /// Whether another live connection holds it too.
+    pub held_elsewhere: bool,
+    /// Its userName.
+    pub user_name: String,
+    /// Whether it may act.
+    pub active: bool,
+    /// Everything else, local attributes among them.
+    pub attributes: Attributes,
+    /// Its paths.
+    pub paths: Vec<String>,
+}
+
+/// A group as the directory has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredGroup {
+    /// Whose it is.
+    pub origin: Origin,
+    /// Its displayName.
+    pub display_name: String,
+    /// Everything else.
+    pub attributes: Attributes,
+}
+
+/// What binds a record to the connection's source.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bond {
+    /// The attributes that come from the source; others are local and never touched.
+    pub owns: BTreeSet<String>,
+    /// Set while it is leaving.
+    pub departure: Option<Departure>,
+}
+
+/// How far a leaving has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// Within the grace period.
+    InGrace,
+    /// The grace period is over.
+    GraceOver,
+}
+
+/// What holds for the whole run.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// How long a user who left stays, in days; 0 deletes at once.
+    pub grace_days: u32,
+    /// False when a record that can't be told stands in the way of every removal.
+    pub removals: bool,
+}
+
+fn difference(
+    stored: &Attributes,
+    target: &Attributes,
+    owns: &BTreeSet<String>,
+    changes: &mut Changes,
+) {
+    for name in target.keys().chain(owns.iter().filter(|name| !target.contains_key(*name))) {
+        let (before, after) = (stored.get(name), target.get(name));
+        if before != after {
+            let json = |value: Option<&usher_model::Value>| value.map(usher_model::Value::to_json);
+            changes.insert(name.clone(), Change(json(before), json(after)));
+        }
+    }
+}
+
+fn set(changes: &mut Changes, name: &str, before: Option<Json>, after: Option<Json>) {
+    if before != after {
+        changes.insert(name.to_owned(), Change(before, after));
+    }
+}
+
+fn paths(paths: &[String]) -> Option<Json> {
+    (!paths.is_empty()).then(|| paths.to_vec().into())
+}
+
+fn words(changes: &Changes) -> String {
+    let names: Vec<_> = changes.keys().map(String::as_str).collect();
+    names.join(", ")
+}
+
+/// The line for a user, if anything is to be done. `bond` is none for a newcomer, `stored` none where there is no record.
+pub fn user(
+    key: &str,
+    incoming: &Incoming<Target>,
+    stored: Option<&StoredUser>,
+    bond: Option<&Bond>,
+    rules: Rules,
+) -> Option<Line> {
+    let line = |action, name: &str, reason: String, changes| {
+        Some(Line {
+            kind: RecordKind::User,
+            action,
+            key: key.to_owned(),
+            member: String::new(),
+            name: name.to_owned(),
+            reason,
+            changes,
+        })
+    };
+    match (incoming, stored, bond) {
+        (Incoming::Untouched, _, _) => None,
+        (Incoming::Present(target), None, _) => {
+            let mut changes = Changes::new();
+            set(&mut changes, USER_NAME, None, Some(target.name.as_str().into()));
+            set(&mut changes, ACTIVE, None, Some(target.active.into()));
+            set(&mut changes, "path", None, paths(&target.paths));
+            difference(&Attributes::new(), &target.attributes, &BTreeSet::new(), &mut changes);
+            line(Action::Create, &target.name, "new at the source".to_owned(), changes)
+        }
+        (Incoming::Present(_), Some(stored), None) => {
+            let whose = if stored.origin == Origin::Manual { "by hand" } else { "by another connection" };
+            line(Action::Link, &stored.user_name, format!("the same as a user made {whose}"), Changes::new())
+        }
+        (Incoming::Present(target), Some(stored), Some(bond)) => {
+            if stored.origin != Origin::Ours {
+                return None;
+            }
+            let mut changes = Changes::new();
+            set(
+                &mut changes,
+                USER_NAME,
+                Some(stored.user_name.as_str().into()),
+                Some(target.name.as_str().into()),
+            );
+            set(&mut changes, ACTIVE, Some(stored.active.into()), Some(target.active.into()));
+            set(&mut changes, "path", paths(&stored.paths), paths(&target.paths));
+            difference(&stored.attributes, &target.attributes, &bond.owns, &mut changes);
+            if bond.departure.is_some() {
+                set(&mut changes, LEAVING, Some(true.into()), None);
+                line(Action::Reactivate, &target.name, "back at the source".to_owned(), changes)
+            } else if changes.is_empty() {
+                None
+            } else if stored.active && !target.active {
+                line(Action::Deactivate, &target.name, "disabled at the source".to_owned(), changes)
+            } else if !stored.active && target.active {
+                line(Action::Reactivate, &target.name, "enabled at the source".to_owned(), changes)
+            } else {
+                let reason = format!("{} differs from the source", words(&changes));
+                line(Action::Update, &target.name, reason, changes)
+            }
+        }
+        (Incoming::LeftOut(_) | Incoming::Absent, Some(stored), Some(bond)) => {
+            if !rules.removals {
+                return None;
+            }
+            let reason = match incoming {
+                Incoming::LeftOut(reason) => reason.clone(),
+                _ => "no longer at the source".to_owned(),
+            };
+            if stored.origin != Origin::Ours || stored.held_elsewhere {
+                return line(Action::Unlink, &stored.user_name, reason, Changes::new());
+            }
+            match bond.departure {
+                Some(Departure::InGrace) => None,
+                Some(Departure::GraceOver) => {
+                    let reason = format!("{reason}; the {} days of grace are over", rules.grace_days);
+                    let mut changes = Changes::new();
+                    set(&mut changes, LEAVING, Some(true.into()), None);
+                    line(Action::Delete, &stored.user_name, reason, changes)
+                }
+                None if rules.grace_days == 0 => {
+                    line(Action::Delete, &stored.user_name, reason, Changes::new())
+                }
+                None => {
+                    let mut changes = Changes::new();
+                    set(&mut changes, ACTIVE, Some(stored.active.into()), Some(false.into()));
+                    set(&mut changes, LEAVING, None, Some(true.into()));
+                    line(Action::Deactivate, &stored.user_name, reason, changes)
+                }
+            }
+        }
+        (Incoming::LeftOut(_) | Incoming::Absent, _, _) => None,
+    }
+}
+
+/// The line for a group, if anything is to be done. Groups have no grace: what leaves goes.
+pub fn group(
+    key: &str,
+    incoming: &Incoming<Target>,
+    stored: Option<&StoredGroup>,
+    bond: Option<&Bond>,
+    rules: Rules,
+) -> Option<Line> {
+    let line = |action, name: &str, reason: String, changes| {
+        Some(Line {
+            kind: RecordKind::Group,
+            action,
+            key: key.to_owned(),
+            member: String::new(),
+            name: name.to_owned(),
+            reason,
+            changes,
+        })
+    };
+    match (incoming, stored, bond) {
+        (Incoming::Untouched, _, _) => None,
+        (Incoming::Present(target), None, _) => {
+            let mut changes = Changes::new();
+            set(&mut changes, DISPLAY_NAME, None, Some(target.name.as_str().into()));
+            difference(&Attributes::new(), &target.attributes, &BTreeSet::new(), &mut changes);
+            line(Action::Create, &target.name, "new at the source".to_owned(), changes)
+        }
+        (Incoming::Present(_), Some(stored), None) => {
+            line(Action::Link, &stored.display_name, "the same as a group made by hand".to_owned(), Changes::new())
+        }
+        (Incoming::Present(target), Some(stored), Some(bond)) => {
+            if stored.origin != Origin::Ours {
+                return None;
+            }
+            let mut changes = Changes::new();
+            set(
+                &mut changes,
+                DISPLAY_NAME,
+                Some(stored.display_name.as_str().into()),
+                Some(target.name.as_str().into()),
+            );
+            difference(&stored.attributes, &target.attributes, &bond.owns, &mut changes);
+            if changes.is_empty() {
+                return None;
+            }
+            let reason = format!("{} differs from the source", words(&changes));
+            line(Action::Update, &target.name, reason, changes)
+        }
+        (Incoming::LeftOut(_) | Incoming::Absent, Some(stored), Some(_)) if rules.removals => {
+            let reason = match incoming {
+                Incoming::LeftOut(reason) => reason.clone(),
+                _ => "no longer at the source".to_owned(),
+            };
+            let action = if stored.origin == Origin::Ours { Action::Delete } else { Action::Unlink };
+            line(action, &stored.display_name, reason, Changes::new())
+        }
+        (Incoming::LeftOut(_) | Incoming::Absent, _, _) => None,
+    }
+}

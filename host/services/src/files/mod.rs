@@ -1,0 +1,252 @@
+//! `files`: the connection's files, by the name of the setting that holds the path.
+//!
+//! A file is copied once a run and read from the copy only, so what a plugin reads is one frozen content, whatever happens to the
+//! original meanwhile. The copy belongs to the run, not to an instance: a fresh instance goes on with the same content.
+
+mod copy;
+
+use copy::Copy;
+use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+use usher_runtime::contract::files::File;
+use usher_runtime::contract::model::Fault;
+use usher_runtime::{BoxFuture, Functions, LinkError, Service, one_line};
+
+/// What `read` gives at once (`wit/files.wit`).
+pub const CHUNK_BYTES: usize = 256 << 10;
+/// The largest file: ten million people. A disk that fills up hurts every tenant.
+pub const FILE_BYTES: u64 = 4 << 30;
+
+/// The files of one run, shared by its instances.
+#[derive(Clone, Debug, Default)]
+pub struct Files(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    allowed: Vec<PathBuf>,
+    paths: BTreeMap<String, PathBuf>,
+    scratch: Option<PathBuf>,
+    copies: Mutex<Copies>,
+}
+
+#[derive(Debug, Default)]
+struct Copies {
+    /// Private to this user; gone with the run.
+    folder: Option<Arc<TempDir>>,
+    by_setting: BTreeMap<String, Arc<Copy>>,
+}
+
+impl Files {
+    /// The files that settings name. Only what lies in an allowed folder, after symbolic links, is read. Copies go to `scratch`,
+    /// or to the system's folder for temporary files.
+    pub(crate) fn new(
+        allowed: Vec<PathBuf>,
+        paths: BTreeMap<String, PathBuf>,
+        scratch: Option<PathBuf>,
+    ) -> Self {
+        Self(Arc::new(Shared { allowed, paths, scratch, copies: Mutex::default() }))
+    }
+
+    /// The files opened so far, by setting, with their hashes.
+    pub async fn opened(&self) -> BTreeMap<String, File> {
+        let copies = self.0.copies.lock().await;
+        copies.by_setting.iter().map(|(setting, copy)| (setting.clone(), copy.facts())).collect()
+    }
+
+    async fn open(&self, setting: &str) -> Result<Option<File>, Fault> {
+        Ok(self.copy(setting).await?.map(|copy| copy.facts()))
+    }
+
+    async fn read(&self, setting: &str, chunk: u32) -> Result<Vec<u8>, Fault> {
+        let Some(copy) = self.copy(setting).await? else {
+            let setting = one_line(setting, 100);
+            return Err(Fault::Bug(format!("read the file of `{setting}`, which isn't given")));
+        };
+        blocking(move || copy.chunk(chunk)).await
+    }
+
+    /// The private copy, made when it is first asked for. A failure isn't remembered: the next run of the same services tries again.
+    async fn copy(&self, setting: &str) -> Result<Option<Arc<Copy>>, Fault> {
+        let Some(path) = self.0.paths.get(setting).cloned() else { return Ok(None) };
+        let mut copies = self.0.copies.lock().await;
+        if let Some(copy) = copies.by_setting.get(setting) {
+            return Ok(Some(copy.clone()));
+        }
+        let folder = match &copies.folder {
+            Some(folder) => folder.clone(),
+            None => {
+                let folder = Arc::new(self.folder()?);
+                copies.folder = Some(folder.clone());
+                folder
+            }
+        };
+        let (shared, name) = (self.0.clone(), setting.to_owned());
+        let copy = blocking(move || Copy::make(&name, &path, &shared.allowed, folder)).await?;
+        let copy = Arc::new(copy);
+        copies.by_setting.insert(setting.to_owned(), copy.clone());
+        Ok(Some(copy))
+    }
+
+    fn folder(&self) -> Result<TempDir, Fault> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("usher-files-").permissions(Permissions::from_mode(0o700));
+        let made = match &self.0.scratch {
+            Some(scratch) => builder.tempdir_in(scratch),
+            None => builder.tempdir(),
+        };
+        made.map_err(|error| Fault::Source(format!("can't make a folder for private copies: {error}")))
+    }
+}
+
+/// Work on the disk, off the async threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(_) => Err(Fault::Source("the host was stopped while it read a file".into())),
+    }
+}
+
+impl Service for Files {
+    const INTERFACE: &'static str = "files";
+
+    fn link(functions: &mut Functions<'_, Self>) -> Result<(), LinkError> {
+        type Opened = (Result<Option<File>, Fault>,);
+        type Read = (Result<Vec<u8>, Fault>,);
+        fn open(files: &mut Files, (setting,): (String,)) -> BoxFuture<'_, Opened> {
+            Box::pin(async move { (files.open(&setting).await,) })
+        }
+        fn read(files: &mut Files, (setting, chunk): (String, u32)) -> BoxFuture<'_, Read> {
+            Box::pin(async move { (files.read(&setting, chunk).await,) })
+        }
+        functions.waiting("open", open)?.waiting("read", read)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    struct Place {
+        folder: TempDir,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            fs::create_dir(folder.path().join("in")).unwrap();
+            fs::create_dir(folder.path().join("out")).unwrap();
+            Self { folder }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        fn files(&self, path: &Path) -> Files {
+            Files::new(vec![self.path("in")], BTreeMap::from([("users".into(), path.to_owned())]), None)
+        }
+
+        async fn refused(&self, path: &Path) -> String {
+            let fault = self.files(path).open("users").await.unwrap_err();
+            let text = match fault {
+                Fault::Source(why) | Fault::Permission(why) => why,
+                Fault::Settings(problem) => format!("{}: {}", problem.place, problem.why),
+                other => panic!("{other:?}"),
+            };
+            text.replace(&*self.folder.path().canonicalize().unwrap().to_string_lossy(), "")
+                .replace(&*self.folder.path().to_string_lossy(), "")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_read_in_chunks_of_one_frozen_content() {
+        let place = Place::new();
+        let content: Vec<u8> = (0..CHUNK_BYTES * 2 + 5).map(|n| (n % 251) as u8).collect();
+        fs::write(place.path("in/users.csv"), &content).unwrap();
+        let files = place.files(&place.path("in/users.csv"));
+        let file = files.open("users").await.unwrap().unwrap();
+        assert_eq!((file.name.as_str(), file.size, file.chunks), ("users.csv", content.len() as u64, 3));
+        fs::write(place.path("in/users.csv"), "changed").unwrap();
+        let fresh_instance = files.clone();
+        let mut read = Vec::new();
+        for chunk in 0..file.chunks {
+            read.extend(fresh_instance.read("users", chunk).await.unwrap());
+        }
+        assert_eq!(read, content);
+        assert!(matches!(files.read("users", 3).await, Err(Fault::Bug(_))));
+        assert_eq!(fresh_instance.open("users").await.unwrap().unwrap().sha256, file.sha256);
+    }
+
+    #[tokio::test]
+    async fn the_hash_is_sha_256_of_the_content() {
+        let place = Place::new();
+        fs::write(place.path("in/users.csv"), "abc").unwrap();
+        let file = place.files(&place.path("in/users.csv")).open("users").await.unwrap().unwrap();
+        assert_eq!(file.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[tokio::test]
+    async fn a_setting_that_isnt_given_has_no_file() {
+        let place = Place::new();
+        assert_eq!(place.files(&place.path("in/users.csv")).open("groups").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn an_empty_file_has_no_chunks() {
+        let place = Place::new();
+        fs::write(place.path("in/users.csv"), "").unwrap();
+        let file = place.files(&place.path("in/users.csv")).open("users").await.unwrap().unwrap();
+        assert_eq!((file.size, file.chunks), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn only_allowed_folders_are_read_whatever_links_say() {
+        let place = Place::new();
+        fs::write(place.path("out/secret"), "s").unwrap();
+        symlink(place.path("out/secret"), place.path("in/link.csv")).unwrap();
+        assert_eq!(
+            place.refused(&place.path("in/link.csv")).await,
+            "users: /in/link.csv lies outside the folders that may be read: /in"
+        );
+        assert_eq!(
+            place.refused(&place.path("in/../out/secret")).await,
+            "users: /in/../out/secret lies outside the folders that may be read: /in"
+        );
+        fs::write(place.path("in/real.csv"), "r").unwrap();
+        symlink(place.path("in/real.csv"), place.path("in/inside.csv")).unwrap();
+        assert!(place.files(&place.path("in/inside.csv")).open("users").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_cant_be_read_is_said_plainly() {
+        let place = Place::new();
+        assert_eq!(place.refused(&place.path("in/none.csv")).await, "users: /in/none.csv doesn't exist");
+        assert_eq!(place.refused(&place.path("in")).await, "users: /in is not a file");
+    }
+
+    #[tokio::test]
+    async fn copies_are_private_and_gone_with_the_run() {
+        let place = Place::new();
+        fs::write(place.path("in/users.csv"), "abc").unwrap();
+        let paths = BTreeMap::from([("users".to_owned(), place.path("in/users.csv"))]);
+        let files = Files::new(vec![place.path("in")], paths, Some(place.path("out")));
+        files.open("users").await.unwrap();
+        let folder = fs::read_dir(place.path("out")).unwrap().next().unwrap().unwrap().path();
+        let copy = fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(copy.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        drop(files);
+        assert!(!folder.exists());
+    }
+}

@@ -1,0 +1,217 @@
+//! Connections: one tenant's configured methods.
+
+use crate::database::{document, text};
+use crate::{Store, StoreError};
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+use usher_planner::{GuardRules, Scope};
+
+/// The states of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Settings are saved; it never ran.
+    Configured,
+    /// It ran.
+    Active,
+    /// Switched off.
+    Disabled,
+    /// The source refuses the credential.
+    NeedsReauthorisation,
+}
+
+/// What happens to a newcomer who matches a manual user in a way that isn't proof.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Matching {
+    /// He is linked all the same.
+    Link,
+    /// He waits for `users link`.
+    #[default]
+    Ask,
+    /// He is left out.
+    Skip,
+    /// The run fails.
+    Fail,
+}
+
+/// The host's settings of a connection, the same for every method.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Days between leaving and deletion; 0 deletes at once.
+    pub grace_days: u32,
+    /// What holds a run.
+    pub guard: GuardRules,
+    /// What a doubtful match does.
+    pub matching: Matching,
+    /// Mail domains in which this source's word is proof of identity.
+    pub authoritative: Vec<String>,
+    /// Folders below which its files may lie.
+    pub folders: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            grace_days: 30,
+            guard: GuardRules::default(),
+            matching: Matching::default(),
+            authoritative: Vec::new(),
+            folders: Vec::new(),
+        }
+    }
+}
+
+/// A connection as it is stored.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Its tenant.
+    pub tenant: i64,
+    /// Its number within the tenant.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// The method plugin's id.
+    pub method: String,
+    /// The plugin's settings, without secrets.
+    pub settings: serde_json::Value,
+    /// Who comes in.
+    pub scope: Scope,
+    /// The host's settings.
+    pub rules: Settings,
+    /// Its state.
+    pub state: State,
+    /// Where the last applied read ended.
+    pub cursor: Option<String>,
+    /// What the last applied read rested on.
+    pub fingerprint: Option<String>,
+    /// Chain and scope of the last applied admission.
+    pub admitted_by: Option<String>,
+}
+
+/// A connection to be made or changed.
+#[derive(Clone, Debug)]
+pub struct NewConnection {
+    /// Its name.
+    pub name: String,
+    /// The method plugin's id.
+    pub method: String,
+    /// The plugin's settings, without secrets.
+    pub settings: serde_json::Value,
+    /// Who comes in.
+    pub scope: Scope,
+    /// The host's settings.
+    pub rules: Settings,
+}
+
+const COLUMNS: &str =
+    "tenant, id, name, method, settings, scope, rules, state, cursor, fingerprint, admitted_by";
+
+fn connection(row: &AnyRow) -> Result<Connection, StoreError> {
+    let (settings, scope, rules): (String, String, String) =
+        (row.try_get(4)?, row.try_get(5)?, row.try_get(6)?);
+    let state: String = row.try_get(7)?;
+    Ok(Connection {
+        tenant: row.try_get(0)?,
+        id: row.try_get(1)?,
+        name: row.try_get(2)?,
+        method: row.try_get(3)?,
+        settings: document(&settings, "setting")?,
+        scope: document(&scope, "scope")?,
+        rules: document(&rules, "rule")?,
+        state: document(&format!("\"{state}\""), "state")?,
+        cursor: row.try_get(8)?,
+        fingerprint: row.try_get(9)?,
+        admitted_by: row.try_get(10)?,
+    })
+}
+
+impl Store {
+    /// Saves a connection: a new one, or new settings of the one with this name. Cursor, links and mirror stay.
+    pub async fn save_connection(
+        &self,
+        tenant: i64,
+        new: &NewConnection,
+        now: i64,
+    ) -> Result<Connection, StoreError> {
+        let mut write = self.write().await?;
+        sqlx::query(
+            "INSERT INTO connections (tenant, id, name, method, settings, scope, rules, state, created_at)
+             SELECT $1, COALESCE(MAX(id), 0) + 1, $2, $3, $4, $5, $6, 'configured', $7
+             FROM connections WHERE tenant = $1
+             ON CONFLICT (tenant, name) DO UPDATE SET method = EXCLUDED.method, settings = EXCLUDED.settings,
+                 scope = EXCLUDED.scope, rules = EXCLUDED.rules",
+        )
+        .bind(tenant)
+        .bind(&new.name)
+        .bind(&new.method)
+        .bind(text(&new.settings, "setting")?)
+        .bind(text(&new.scope, "scope")?)
+        .bind(text(&new.rules, "rule")?)
+        .bind(now)
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        self.connection(tenant, &new.name).await
+    }
+
+    /// All connections of a tenant, in the order they were made.
+    pub async fn connections(&self, tenant: i64) -> Result<Vec<Connection>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM connections WHERE tenant = $1 ORDER BY id"));
+        let rows = sqlx::query(sql).bind(tenant).fetch_all(self.pool()).await?;
+        rows.iter().map(connection).collect()
+    }
+
+    /// The connection of this name.
+    pub async fn connection(&self, tenant: i64, name: &str) -> Result<Connection, StoreError> {
+        let all = self.connections(tenant).await?;
+        all.into_iter()
+            .find(|connection| connection.name == name)
+            .ok_or_else(|| StoreError::NotFound { what: "connection", name: name.to_owned() })
+    }
+
+    /// Sets a connection's state.
+    pub async fn set_connection_state(&self, of: &Connection, state: State) -> Result<(), StoreError> {
+        let state = text(&state, "state")?;
+        sqlx::query("UPDATE connections SET state = $1 WHERE tenant = $2 AND id = $3")
+            .bind(state.trim_matches('"'))
+            .bind(of.tenant)
+            .bind(of.id)
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+
+    /// Removes a connection with its mirror, links and secrets. Its records stay and become manual, its memberships too.
+    pub async fn remove_connection(&self, connection: &Connection) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        for sql in [
+            "DELETE FROM staged_users WHERE tenant = $1
+                AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2)",
+            "DELETE FROM staged_groups WHERE tenant = $1
+                AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2)",
+            "DELETE FROM staged_members WHERE tenant = $1
+                AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2)",
+            "DELETE FROM staged_slices WHERE tenant = $1
+                AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2)",
+            "DELETE FROM staged_unknown WHERE tenant = $1
+                AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2)",
+            "INSERT INTO manual_addresses (tenant, address, record)
+             SELECT u.tenant, u.user_name_key, u.id FROM users u
+             WHERE u.tenant = $1 AND u.origin = $2 AND u.user_name_key IS NOT NULL ON CONFLICT DO NOTHING",
+            "UPDATE users SET origin = NULL, edited = 0 WHERE tenant = $1 AND origin = $2",
+            "UPDATE groups SET origin = NULL, edited = 0 WHERE tenant = $1 AND origin = $2",
+            "INSERT INTO memberships (tenant, group_id, member_id, kind, owner)
+             SELECT tenant, group_id, member_id, kind, 0 FROM memberships WHERE tenant = $1 AND owner = $2
+             ON CONFLICT DO NOTHING",
+            "DELETE FROM memberships WHERE tenant = $1 AND owner = $2",
+            "DELETE FROM connections WHERE tenant = $1 AND id = $2",
+        ] {
+            sqlx::query(sql).bind(connection.tenant).bind(connection.id).execute(&mut *write).await?;
+        }
+        write.commit().await?;
+        Ok(())
+    }
+}

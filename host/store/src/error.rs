@@ -1,0 +1,93 @@
+//! What can go wrong with the store.
+
+use thiserror::Error;
+
+/// An error of the store, typed as far as anybody acts on the difference.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The database can't be opened.
+    #[error("the database {place} can't be opened")]
+    Open {
+        /// Its path or address, without credentials.
+        place: String,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A statement failed.
+    #[error("the database refused")]
+    Database(#[from] sqlx::Error),
+    /// The tables can't be brought to this version.
+    #[error("the database can't be brought to this version")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A stored document can't be read.
+    #[error("a stored {what} can't be read")]
+    Unreadable {
+        /// What it is.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Another run of this tenant is going on.
+    #[error("run {run} of this tenant is going on; its lock ends at {until} unless it is renewed")]
+    AlreadyRunning {
+        /// The run.
+        run: i64,
+        /// When its lease ends, milliseconds since 1970.
+        until: i64,
+    },
+    /// The lease was lost: another run may have begun.
+    #[error("this run lost its lock, nothing was written")]
+    LeaseLost,
+    /// There is no such thing.
+    #[error("there is no {what} named {name}")]
+    NotFound {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// There is one already.
+    #[error("there is already a {what} named {name}")]
+    Taken {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A record belongs to a connection and can't be changed like this by hand.
+    #[error("{name} comes from the connection {connection}")]
+    Owned {
+        /// The record.
+        name: String,
+        /// The connection.
+        connection: String,
+    },
+    /// The key file can't be used.
+    #[error("the key {place} can't be used: {why}")]
+    Key {
+        /// Where it was looked for.
+        place: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A secret can't be unsealed with this key.
+    #[error("a secret can't be unsealed: it was sealed with another key")]
+    Sealed,
+    /// A file could not be written or read.
+    #[error("{place}")]
+    File {
+        /// Which.
+        place: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn unreadable(what: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
+        move |source| Self::Unreadable { what, source }
+    }
+}

@@ -1,0 +1,56 @@
+//! Everything that is kept: the directory, every connection's mirror and overlay, plans and journal, policies, plugins,
+//! leases and sealed secrets.
+//!
+//! One run is one transaction here: [`apply`] moves directory, mirror, journal and cursor together, and only for the holder
+//! of the tenant's lease. Rows cross the border in pages: many rows go in as one JSON array and come out as one, which is both the fastest way
+//! through sqlx and the same SQL for every engine.
+
+mod admission;
+mod apply;
+mod catalogue;
+mod connections;
+mod database;
+mod directory;
+mod error;
+mod findings;
+mod groups;
+mod leases;
+mod lines;
+mod managers;
+mod matching;
+mod memberships;
+mod mirror;
+mod planning;
+mod policies;
+mod reads;
+mod runs;
+mod tenants;
+mod users;
+mod vault;
+
+pub use admission::{GroupReview, Outcome, ReviewPage, UserReview, Verdict};
+pub use apply::Applied;
+pub use catalogue::AddedPlugin;
+pub use connections::{Connection, Matching, NewConnection, Settings, State};
+pub use database::Store;
+pub use directory::Mirror;
+pub use error::StoreError;
+pub use findings::{Finding, Standing};
+pub use groups::{GroupRow, MemberRow};
+pub use leases::Lease;
+pub use lines::{LineRow, Tally};
+pub use managers::ManagerRow;
+pub use matching::Match;
+pub use mirror::{EffectiveCounts, Sighting};
+pub use planning::{DueGroup, DueStored, DueUser, UserLink};
+pub use policies::PolicyRow;
+pub use reads::{Known, OpenRead, Read, StagedGroup, StagedMember, StagedUser, Staging, UnknownRecord};
+pub use runs::{Intent, NewRun, Run, RunState};
+pub use tenants::Tenant;
+pub use users::{NewUser, UserRow, UserFilter};
+pub use vault::{Secret, VaultKey};
+
+/// A new id for a record of the directory: a UUID that sorts by time (RFC 9562 section 5.7), which keeps the tables' pages full.
+pub fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}

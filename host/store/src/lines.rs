@@ -1,0 +1,301 @@
+//! Plan lines: written as the planner makes them, hashed as they lie, and the journal once their run is applied.
+
+use crate::database::{Store, page, rows};
+use crate::error::StoreError;
+use crate::leases::Lease;
+use crate::runs::Run;
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+use usher_planner::{Count, PlanHash, PlanHasher};
+
+/// A line as it lies in the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineRow {
+    /// group, membership or user.
+    pub kind: String,
+    /// The source id of the record, or of a membership's group.
+    pub source_id: String,
+    /// A membership's member: `u:7`, `g:9`.
+    pub member_id: String,
+    /// What is done.
+    pub action: String,
+    /// The directory's id of the record, or of a membership's group.
+    pub record: String,
+    /// The directory's id of a membership's member.
+    pub member: String,
+    /// What to call it.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+    /// Fields before and after, JSON.
+    pub changes: String,
+    /// The set of attributes that the source owns from now on; 0 where that stays.
+    pub owns: i64,
+    /// 1 where the guard counts it.
+    pub away: i64,
+}
+
+/// How many lines there are of a kind and action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// group, membership or user.
+    pub kind: String,
+    /// The action.
+    pub action: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// Where a page of lines ended.
+pub type After<'a> = (&'a str, &'a str, &'a str);
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+impl Store {
+    /// Forgets the lines of a run that is planned anew.
+    pub async fn clear_lines(&self, lease: Lease) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM lines WHERE tenant = $1 AND run = $2")
+            .bind(lease.tenant)
+            .bind(lease.run)
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+
+    /// Writes lines. One about the same record replaces the one before.
+    pub async fn write_lines(&self, lease: Lease, lines: &[LineRow]) -> Result<(), StoreError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "INSERT INTO lines (tenant, run, kind, source_id, member_id, action, record, member, name, reason,
+                 changes, owns, away)
+             SELECT $1, $2, value->>'kind', value->>'source_id', value->>'member_id', value->>'action',
+                 value->>'record', value->>'member', value->>'name', value->>'reason', value->>'changes',
+                 value->>'owns', value->>'away'
+             FROM json_each($3) WHERE true
+             ON CONFLICT (tenant, run, kind, source_id, member_id) DO UPDATE SET action = EXCLUDED.action,
+                 record = EXCLUDED.record, name = EXCLUDED.name, reason = EXCLUDED.reason,
+                 changes = EXCLUDED.changes, owns = EXCLUDED.owns, away = EXCLUDED.away",
+        )
+        .bind(lease.tenant)
+        .bind(lease.run)
+        .bind(rows(&lines)?)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// The next lines of a run after a place, in the plan's order.
+    pub async fn lines(
+        &self,
+        tenant: i64,
+        run: i64,
+        after: After<'_>,
+        limit: i64,
+    ) -> Result<Vec<LineRow>, StoreError> {
+        let row = sqlx::query(
+            "SELECT json_group_array(json_object('kind', kind, 'source_id', source_id, 'member_id', member_id,
+                 'action', action, 'record', record, 'member', member, 'name', name, 'reason', reason,
+                 'changes', changes, 'owns', owns, 'away', away)) FROM (
+             SELECT * FROM lines WHERE tenant = $1 AND run = $2 AND (kind, source_id, member_id) > ($3, $4, $5)
+             ORDER BY kind, source_id, member_id LIMIT $6)",
+        )
+        .bind(tenant)
+        .bind(run)
+        .bind(after.0)
+        .bind(after.1)
+        .bind(after.2)
+        .bind(limit)
+        .fetch_one(self.pool())
+        .await?;
+        page(&row)
+    }
+
+    /// All applied lines about one directory record, newest run first, with the run's number.
+    pub async fn history(
+        &self,
+        tenant: i64,
+        record: &str,
+        limit: i64,
+    ) -> Result<Vec<(i64, LineRow)>, StoreError> {
+        let row = sqlx::query(
+            "SELECT json_group_array(json_array(run, json_object('kind', kind, 'source_id', source_id,
+                 'member_id', member_id, 'action', action, 'record', record, 'member', member, 'name', name,
+                 'reason', reason, 'changes', changes, 'owns', owns, 'away', away))) FROM (
+             SELECT l.* FROM lines l JOIN runs r ON r.tenant = l.tenant AND r.id = l.run
+             WHERE l.tenant = $1 AND l.record = $2 AND l.kind <> 'membership' AND r.applied = 1
+             ORDER BY l.run DESC LIMIT $3)",
+        )
+        .bind(tenant)
+        .bind(record)
+        .bind(limit)
+        .fetch_one(self.pool())
+        .await?;
+        page(&row)
+    }
+
+    /// Hashes the plan as it lies.
+    pub async fn hash_lines(&self, lease: Lease, basis: &str) -> Result<PlanHash, StoreError> {
+        let mut hasher = PlanHasher::new(basis);
+        let mut after = (String::new(), String::new(), String::new());
+        loop {
+            let row = sqlx::query(
+                "SELECT json_group_array(json_array(kind, action, source_id, member_id, changes)) FROM (
+                 SELECT kind, action, source_id, member_id, changes FROM lines
+                 WHERE tenant = $1 AND run = $2 AND (kind, source_id, member_id) > ($3, $4, $5)
+                 ORDER BY kind, source_id, member_id LIMIT 2000)",
+            )
+            .bind(lease.tenant)
+            .bind(lease.run)
+            .bind(&after.0)
+            .bind(&after.1)
+            .bind(&after.2)
+            .fetch_one(self.pool())
+            .await?;
+            let lines: Vec<(String, String, String, String, String)> = page(&row)?;
+            let Some((kind, _, key, member, _)) = lines.last() else { break };
+            after = (kind.clone(), key.clone(), member.clone());
+            for (kind, action, key, member, changes) in &lines {
+                hasher.stored(kind, action, key, member, changes);
+            }
+        }
+        Ok(hasher.finish())
+    }
+
+    /// How many lines a run has of each kind and action.
+    pub async fn tally(&self, tenant: i64, run: i64) -> Result<Vec<Tally>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT kind, action, COUNT(*) FROM lines WHERE tenant = $1 AND run = $2 GROUP BY kind, action",
+        )
+        .bind(tenant)
+        .bind(run)
+        .fetch_all(self.pool())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Tally {
+                    kind: row.try_get(0)?,
+                    action: row.try_get(1)?,
+                    count: unsigned(row.try_get(2)?),
+                })
+            })
+            .collect()
+    }
+
+    /// How many linked users and groups this run's lines don't touch.
+    pub async fn count_untouched(&self, lease: Lease) -> Result<(u64, u64), StoreError> {
+        let row = sqlx::query(
+            "SELECT
+             (SELECT COUNT(*) FROM user_links l JOIN runs r ON r.tenant = $1 AND r.id = $2 AND l.connection = r.connection
+              WHERE l.tenant = $1 AND l.left_at IS NULL) -
+             (SELECT COUNT(*) FROM lines n WHERE n.tenant = $1 AND n.run = $2 AND n.kind = 'user' AND (n.action IN ('update', 'unlink')
+                  OR (n.action IN ('deactivate', 'delete') AND n.changes->>'leaving' IS NULL)
+                  OR (n.action = 'deactivate' AND n.changes->'leaving'->>1 IS NOT NULL)
+                  OR (n.action = 'reactivate' AND n.changes->>'leaving' IS NULL))),
+             (SELECT COUNT(*) FROM group_links l JOIN runs r ON r.tenant = $1 AND r.id = $2 AND l.connection = r.connection
+              WHERE l.tenant = $1) -
+             (SELECT COUNT(*) FROM lines n WHERE n.tenant = $1 AND n.run = $2 AND n.kind = 'group'
+                  AND n.action IN ('update', 'delete', 'unlink'))",
+        )
+        .bind(lease.tenant)
+        .bind(lease.run)
+        .fetch_one(self.pool())
+        .await?;
+        Ok((unsigned(row.try_get(0)?), unsigned(row.try_get(1)?)))
+    }
+
+    /// What the guard counts: going and of how many, over this run and what was applied since a moment without having been accepted.
+    pub async fn guard_counts(
+        &self,
+        lease: Lease,
+        connection: i64,
+        since: i64,
+        at_least: u64,
+    ) -> Result<Vec<Count>, StoreError> {
+        let mut counts = Vec::new();
+        for (what, kind, base) in [
+            (
+                "users",
+                "user",
+                "SELECT COUNT(*) FROM user_links WHERE tenant = $1 AND connection = $2 AND left_at IS NULL",
+            ),
+            ("groups", "group", "SELECT COUNT(*) FROM group_links WHERE tenant = $1 AND connection = $2"),
+            ("memberships", "membership", "SELECT COUNT(*) FROM memberships WHERE tenant = $1 AND owner = $2"),
+        ] {
+            let row = sqlx::query(
+                "SELECT COALESCE(SUM(CASE WHEN l.run = $2 THEN 1 ELSE 0 END), 0),
+                     COALESCE(SUM(CASE WHEN l.run <> $2 THEN 1 ELSE 0 END), 0)
+                 FROM lines l JOIN runs r ON r.tenant = l.tenant AND r.id = l.run
+                 WHERE l.tenant = $1 AND l.kind = $5 AND l.away = 1 AND r.connection = $3
+                   AND (l.run = $2 OR (r.applied = 1 AND r.accepted IS NULL AND r.finished_at > $4))",
+            )
+            .bind(lease.tenant)
+            .bind(lease.run)
+            .bind(connection)
+            .bind(since)
+            .bind(kind)
+            .fetch_one(self.pool())
+            .await?;
+            let (now, before) = (unsigned(row.try_get(0)?), unsigned(row.try_get(1)?));
+            if now == 0 {
+                continue;
+            }
+            let row =
+                sqlx::query(base).bind(lease.tenant).bind(connection).fetch_one(self.pool()).await?;
+            let of = unsigned(row.try_get(0)?);
+            counts.push(Count { what: what.to_owned(), going: now + before, of: of + before });
+        }
+        // Each group's members, but not those of a group that goes itself: that is one group going.
+        let row = sqlx::query(
+            "SELECT json_group_array(json_array(name, now, before, has)) FROM (
+             SELECT COALESCE((SELECT g.display_name FROM groups g WHERE g.tenant = $1 AND g.id = x.record), x.record) AS name,
+                 x.now, x.before,
+                 (SELECT COUNT(*) FROM memberships m WHERE m.tenant = $1 AND m.group_id = x.record AND m.owner = $3) AS has
+             FROM (SELECT l.record, SUM(CASE WHEN l.run = $2 THEN 1 ELSE 0 END) AS now,
+                       SUM(CASE WHEN l.run <> $2 THEN 1 ELSE 0 END) AS before
+                   FROM lines l JOIN runs r ON r.tenant = l.tenant AND r.id = l.run
+                   WHERE l.tenant = $1 AND l.kind = 'membership' AND l.away = 1 AND r.connection = $3
+                     AND (l.run = $2 OR (r.applied = 1 AND r.accepted IS NULL AND r.finished_at > $4))
+                     AND NOT EXISTS (SELECT 1 FROM lines d WHERE d.tenant = $1 AND d.run = $2 AND d.kind = 'group'
+                         AND d.source_id = l.source_id AND d.action = 'delete')
+                   GROUP BY l.record) x
+             WHERE x.now > 0 AND x.now + x.before >= $5 ORDER BY 1)",
+        )
+        .bind(lease.tenant)
+        .bind(lease.run)
+        .bind(connection)
+        .bind(since)
+        .bind(i64::try_from(at_least).unwrap_or(i64::MAX))
+        .fetch_one(self.pool())
+        .await?;
+        for (name, now, before, has) in page::<(String, i64, i64, i64)>(&row)? {
+            counts.push(Count {
+                what: format!("members of {name}"),
+                going: unsigned(now + before),
+                of: unsigned(has + before),
+            });
+        }
+        Ok(counts)
+    }
+
+    /// How many lines of this run take something away that the accepted run's plan doesn't. A deletion that was seen covers a
+    /// deactivation, not the other way round.
+    pub async fn beyond(&self, lease: Lease, accepted: &Run) -> Result<u64, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) FROM lines n
+             WHERE n.tenant = $1 AND n.run = $2 AND n.action IN ('deactivate', 'delete', 'remove')
+               AND NOT EXISTS (SELECT 1 FROM lines o WHERE o.tenant = $1 AND o.run = $3 AND o.kind = n.kind
+                   AND o.source_id = n.source_id AND o.member_id = n.member_id
+                   AND (o.action = n.action OR (o.action = 'delete' AND n.action = 'deactivate')))",
+        )
+        .bind(lease.tenant)
+        .bind(lease.run)
+        .bind(accepted.id)
+        .fetch_one(self.pool())
+        .await?;
+        Ok(unsigned(row.try_get(0)?))
+    }
+}

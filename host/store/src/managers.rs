@@ -1,0 +1,160 @@
+//! Managers, planned after all users: who is named may have come in by this very run.
+
+use crate::database::{Store, page, rows};
+use crate::error::StoreError;
+use crate::lines::LineRow;
+use crate::reads::Read;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A user whose manager is looked at.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ManagerRow {
+    /// The user's source id.
+    pub id: String,
+    /// The user's userName after this run.
+    pub name: String,
+    /// The user's record.
+    pub record: String,
+    /// Whom the source names, by source id or userName.
+    pub named: Option<String>,
+    /// The manager's record in the directory now.
+    pub manager: Option<String>,
+    /// The manager's userName now.
+    pub now: Option<String>,
+    /// The line that the plan has for the user already.
+    pub line: Option<LineRow>,
+}
+
+/// `COALESCE` of who a user is after this run: in by a link that stays, or by a line.
+const IN: &str = "((l.record IS NOT NULL AND l.left_at IS NULL AND (n.action IS NULL OR (n.action NOT IN ('delete', 'unlink')
+        AND NOT (n.action = 'deactivate' AND n.changes->>'leaving' IS NOT NULL))))
+     OR n.action IN ('create', 'link', 'reactivate'))";
+
+impl Store {
+    /// The next due users after an id who are in and who have, or should have, a manager; also users whose present manager goes out by this plan.
+    pub async fn manager_rows(
+        &self,
+        read: Read,
+        run: i64,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<ManagerRow>, StoreError> {
+        let sql = format!(
+            "SELECT json_group_array(json_object('id', id, 'name', name, 'record', record, 'named', named, 'manager', manager, 'now', now,
+                 'line', CASE WHEN action IS NULL THEN NULL ELSE json_object('kind', 'user', 'source_id', id,
+                     'member_id', '', 'action', action, 'record', record, 'member', '', 'name', name,
+                     'reason', reason, 'changes', changes, 'owns', owns, 'away', away) END)) FROM (
+             SELECT d.source_id AS id, COALESCE(n.name, u.user_name) AS name, COALESCE(l.record, n.record) AS record,
+                 CASE WHEN s.op IN (1, 4, 5) THEN s.manager ELSE m.manager END AS named, u.manager, b.user_name AS now,
+                 n.action, n.reason, n.changes, n.owns, n.away
+             FROM (SELECT source_id FROM staged_users WHERE tenant = $1 AND read = $2 AND op IN (1, 4, 5) AND source_id > $5
+                   UNION
+                   SELECT ol.source_id FROM lines g JOIN users o ON o.tenant = $1 AND o.manager = g.record
+                       JOIN user_links ol ON ol.tenant = $1 AND ol.connection = $3 AND ol.record = o.id
+                   WHERE g.tenant = $1 AND g.run = $4 AND g.kind = 'user' AND ol.source_id > $5
+                     AND g.action IN ('delete', 'unlink', 'deactivate')
+                   ORDER BY 1 LIMIT $6) d
+             LEFT JOIN staged_users s ON s.tenant = $1 AND s.read = $2 AND s.source_id = d.source_id
+             LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = d.source_id
+             LEFT JOIN user_links l ON l.tenant = $1 AND l.connection = $3 AND l.source_id = d.source_id
+             LEFT JOIN lines n ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = d.source_id
+                 AND n.member_id = ''
+             LEFT JOIN users u ON u.tenant = $1 AND u.id = l.record
+             LEFT JOIN users b ON b.tenant = $1 AND b.id = u.manager
+             WHERE {IN} AND (u.id IS NULL OR u.origin = $3) AND (s.problem IS NULL))"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(read.tenant)
+            .bind(read.id)
+            .bind(read.connection)
+            .bind(run)
+            .bind(after)
+            .bind(limit)
+            .fetch_one(self.pool())
+            .await?;
+        page(&row)
+    }
+
+    /// How far a page of [`Self::manager_rows`] reached, whether or not its users were wanted.
+    pub async fn manager_page_end(
+        &self,
+        read: Read,
+        run: i64,
+        after: &str,
+        limit: i64,
+    ) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query(
+            "SELECT MAX(source_id) FROM (SELECT source_id FROM staged_users WHERE tenant = $1 AND read = $2
+                   AND op IN (1, 4, 5) AND source_id > $5
+               UNION
+               SELECT ol.source_id FROM lines g JOIN users o ON o.tenant = $1 AND o.manager = g.record
+                   JOIN user_links ol ON ol.tenant = $1 AND ol.connection = $3 AND ol.record = o.id
+               WHERE g.tenant = $1 AND g.run = $4 AND g.kind = 'user' AND ol.source_id > $5
+                 AND g.action IN ('delete', 'unlink', 'deactivate')
+               ORDER BY 1 LIMIT $6)",
+        )
+        .bind(read.tenant)
+        .bind(read.id)
+        .bind(read.connection)
+        .bind(run)
+        .bind(after)
+        .bind(limit)
+        .fetch_one(self.pool())
+        .await?;
+        Ok(sqlx::Row::try_get(&row, 0)?)
+    }
+
+    /// Record and userName, after this run, of those who are in and are named so: by source id, or by folded userName.
+    pub async fn resolve_managers(
+        &self,
+        read: Read,
+        run: i64,
+        named: &[(String, String)],
+    ) -> Result<BTreeMap<String, (String, String)>, StoreError> {
+        let by_id = format!(
+            "SELECT j.value->>0 AS named, COALESCE(l.record, n.record) AS record, COALESCE(n.name, u.user_name) AS name
+             FROM json_each($5) j
+             LEFT JOIN user_links l ON l.tenant = $1 AND l.connection = $3 AND l.source_id = j.value->>0
+             LEFT JOIN lines n ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = j.value->>0
+                 AND n.member_id = ''
+             LEFT JOIN users u ON u.tenant = $1 AND u.id = l.record
+             WHERE {IN}"
+        );
+        // A name that this run gives to somebody, then one that somebody has and keeps.
+        let by_name = format!(
+            "SELECT j.value->>0 AS named, COALESCE(l.record, n.record) AS record, COALESCE(n.name, u.user_name) AS name
+             FROM json_each($5) j
+             JOIN staged_users s ON s.tenant = $1 AND s.read = $2 AND s.user_name_key = j.value->>1
+             LEFT JOIN user_links l ON l.tenant = $1 AND l.connection = $3 AND l.source_id = s.source_id
+             LEFT JOIN lines n ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = s.source_id
+                 AND n.member_id = ''
+             LEFT JOIN users u ON u.tenant = $1 AND u.id = l.record
+             WHERE s.problem IS NULL AND {IN}
+             UNION ALL
+             SELECT j.value->>0, u.id, COALESCE(n.name, u.user_name)
+             FROM json_each($5) j
+             JOIN users u ON u.tenant = $1 AND u.user_name_key = j.value->>1
+             JOIN user_links l ON l.tenant = $1 AND l.connection = $3 AND l.record = u.id
+             LEFT JOIN lines n ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = l.source_id
+                 AND n.member_id = ''
+             WHERE {IN}"
+        );
+        let mut found = BTreeMap::new();
+        for sql in [by_id, by_name] {
+            let sql = format!("SELECT json_group_array(json_array(named, record, name)) FROM ({sql}) WHERE name IS NOT NULL");
+            let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+                .bind(read.tenant)
+                .bind(read.id)
+                .bind(read.connection)
+                .bind(run)
+                .bind(rows(&named)?)
+                .fetch_one(self.pool())
+                .await?;
+            for (named, record, name) in page::<(String, String, String)>(&row)? {
+                found.entry(named).or_insert((record, name));
+            }
+        }
+        Ok(found)
+    }
+}

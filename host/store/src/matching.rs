@@ -1,0 +1,205 @@
+//! Uniqueness and correlation, judged after the chain: who holds a userName keeps it, and who is the same as somebody known is
+//! not made twice.
+
+use crate::database::{Store, page, rows};
+use crate::error::StoreError;
+use crate::leases::Lease;
+use crate::mirror::over;
+use crate::reads::Read;
+use serde::Deserialize;
+use sqlx::Row;
+use usher_model::User;
+use crate::admission::Outcome;
+
+/// A newcomer who may be somebody known.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Match {
+    /// The newcomer's source id.
+    pub id: String,
+    /// The address that both have, folded.
+    pub address: String,
+    /// The directory's id.
+    pub record: String,
+    /// The directory's userName.
+    pub user_name: String,
+    /// Whether it is his userName there, and not only an e-mail address.
+    pub by_user_name: bool,
+    /// Whether the record is made by hand, and not another connection's.
+    pub manual: bool,
+}
+
+/// Who comes in and has no problem yet.
+macro_rules! claims {
+    ($alias:literal) => {
+        concat!(
+            $alias, ".tenant = $1 AND ", $alias, ".read = $2 AND ", $alias, ".op IN (1, 4, 5) AND ", $alias,
+            ".problem IS NULL AND (", $alias, ".outcome IS NULL OR ", $alias, ".outcome->>'decision' = 'keep')"
+        )
+    };
+}
+
+impl Store {
+    /// Quarantines who has no userName, and everybody whose userName somebody else holds or claims too. Repeats until nothing changes,
+    /// since a quarantined user keeps the name that he wanted to give up.
+    pub async fn judge_names(&self, lease: Lease, read: Read) -> Result<u64, StoreError> {
+        let mut write = self.write().await?;
+        Self::hold_lease(&mut write, lease).await?;
+        let nameless = concat!(
+            "UPDATE staged_users AS s SET problem = json_object('standing', 'quarantined', 'why', 'no userName')
+             WHERE ", claims!("s"), " AND COALESCE(s.user_name_key, '') = ''
+               AND (s.raw IS NOT NULL OR EXISTS (SELECT 1 FROM mirror_users m
+                   WHERE m.tenant = $1 AND m.connection = $3 AND m.source_id = s.source_id AND m.raw IS NOT NULL))"
+        );
+        let mut judged = over(&mut write, read, nameless).await?;
+        // A holder of the name who is not giving it up.
+        let held = concat!(
+            "UPDATE staged_users AS s SET problem = json_object('standing', 'quarantined',
+                 'why', 'userName ' || s.user_name_key || ' is held by ' || (
+                    SELECT COALESCE('record ' || h.source_id || ' of the source', 'a user made by hand')
+                    FROM users u LEFT JOIN user_links h ON h.tenant = $1 AND h.connection = $3 AND h.record = u.id
+                    WHERE u.tenant = $1 AND u.user_name_key = s.user_name_key))
+             WHERE ", claims!("s"), " AND EXISTS (
+                 SELECT 1 FROM users u
+                 LEFT JOIN user_links h ON h.tenant = $1 AND h.connection = $3 AND h.record = u.id
+                 LEFT JOIN user_links own ON own.tenant = $1 AND own.connection = $3 AND own.source_id = s.source_id
+                 WHERE u.tenant = $1 AND u.user_name_key = s.user_name_key
+                   AND (own.record IS NULL OR own.record <> u.id)
+                   AND (h.source_id IS NOT NULL OR own.record IS NOT NULL)
+                   AND NOT EXISTS (SELECT 1 FROM staged_users f WHERE ", claims!("f"),
+            "        AND f.source_id = h.source_id AND f.user_name_key <> u.user_name_key))"
+        );
+        // Several claim the name, and this one doesn't hold it already.
+        let claimed = concat!(
+            "UPDATE staged_users AS s SET problem = json_object('standing', 'quarantined',
+                 'why', 'userName ' || s.user_name_key || ' is also claimed by record ' || (
+                    SELECT MIN(o.source_id) FROM staged_users o WHERE ", claims!("o"),
+            "       AND o.user_name_key = s.user_name_key AND o.source_id <> s.source_id) || ' of the source')
+             WHERE ", claims!("s"), " AND s.user_name_key IN (
+                 SELECT c.user_name_key FROM staged_users c WHERE ", claims!("c"),
+            "    AND c.user_name_key IS NOT NULL GROUP BY c.user_name_key HAVING COUNT(*) > 1)
+               AND NOT EXISTS (SELECT 1 FROM user_links own JOIN users u ON u.tenant = $1 AND u.id = own.record
+                 WHERE own.tenant = $1 AND own.connection = $3 AND own.source_id = s.source_id
+                   AND u.user_name_key = s.user_name_key)"
+        );
+        loop {
+            let round = over(&mut write, read, claimed).await? + over(&mut write, read, held).await?;
+            judged += round;
+            if round == 0 {
+                break;
+            }
+        }
+        write.commit().await?;
+        Ok(judged)
+    }
+
+    /// Whether anybody is in the directory whom this connection doesn't know: without, there is nobody to match.
+    pub async fn has_strangers(&self, read: Read) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT CAST(EXISTS (SELECT 1 FROM users WHERE tenant = $1 AND (origin IS NULL OR origin <> $2)) AS INTEGER)",
+        )
+        .bind(read.tenant)
+        .bind(read.connection)
+        .fetch_one(self.pool())
+        .await?;
+        Ok(row.try_get::<i64, _>(0)? == 1)
+    }
+
+    /// The next newcomers without a link after an id, as the chain left them.
+    pub async fn newcomers(
+        &self,
+        read: Read,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<(String, User)>, StoreError> {
+        let sql = concat!(
+            "SELECT json_group_array(json_array(id, raw, outcome)) FROM (
+             SELECT s.source_id AS id, COALESCE(s.raw, m.raw) AS raw, s.outcome FROM staged_users s
+             LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = s.source_id
+             WHERE ", claims!("s"), " AND s.source_id > $4 AND COALESCE(s.raw, m.raw) IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM user_links l
+                   WHERE l.tenant = $1 AND l.connection = $3 AND l.source_id = s.source_id)
+             ORDER BY s.source_id LIMIT $5)"
+        );
+        let row = sqlx::query(sql)
+            .bind(read.tenant)
+            .bind(read.id)
+            .bind(read.connection)
+            .bind(after)
+            .bind(limit)
+            .fetch_one(self.pool())
+            .await?;
+        page::<(String, String, Option<String>)>(&row)?
+            .into_iter()
+            .map(|(id, raw, outcome)| {
+                let mut user: User = crate::database::document(&raw, "user")?;
+                if let Some(outcome) = outcome {
+                    let outcome: Outcome = crate::database::document(&outcome, "outcome")?;
+                    outcome.edit_user(&mut user);
+                }
+                Ok((id, user))
+            })
+            .collect()
+    }
+
+    /// Who in the directory has one of these folded addresses as userName, or by hand as e-mail: (newcomer, address).
+    pub async fn matches(
+        &self,
+        read: Read,
+        addresses: &[(String, String)],
+    ) -> Result<Vec<Match>, StoreError> {
+        let sql = "SELECT json_group_array(json_object('id', id, 'address', address, 'record', record,
+                 'user_name', user_name, 'by_user_name', json(CASE by_name WHEN 1 THEN 'true' ELSE 'false' END),
+                 'manual', json(CASE WHEN origin IS NULL THEN 'true' ELSE 'false' END))) FROM (
+             SELECT j.value->>0 AS id, j.value->>1 AS address, u.id AS record, u.user_name, 1 AS by_name, u.origin
+             FROM json_each($3) j JOIN users u ON u.tenant = $1 AND u.user_name_key = j.value->>1
+             WHERE u.origin IS NULL OR u.origin <> $2
+             UNION
+             SELECT j.value->>0, j.value->>1, u.id, u.user_name, CASE WHEN u.user_name_key = j.value->>1 THEN 1 ELSE 0 END,
+                 u.origin
+             FROM json_each($3) j JOIN manual_addresses a ON a.tenant = $1 AND a.address = j.value->>1
+             JOIN users u ON u.tenant = $1 AND u.id = a.record
+             WHERE u.origin IS NULL)";
+        let row = sqlx::query(sql)
+            .bind(read.tenant)
+            .bind(read.connection)
+            .bind(rows(&addresses)?)
+            .fetch_one(self.pool())
+            .await?;
+        page(&row)
+    }
+
+    /// Stores what matching decided: links to be made (id, record), and problems (id, document).
+    pub async fn settle_matches(
+        &self,
+        lease: Lease,
+        read: Read,
+        links: &[(String, String)],
+        problems: &[(String, String)],
+    ) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        Self::hold_lease(&mut write, lease).await?;
+        for (sql, pairs) in [
+            (
+                "UPDATE staged_users SET record = j.value->>1 FROM json_each($3) j
+                 WHERE tenant = $1 AND read = $2 AND source_id = j.value->>0",
+                links,
+            ),
+            (
+                "UPDATE staged_users SET problem = j.value->>1 FROM json_each($3) j
+                 WHERE tenant = $1 AND read = $2 AND source_id = j.value->>0",
+                problems,
+            ),
+        ] {
+            if !pairs.is_empty() {
+                sqlx::query(sql)
+                    .bind(read.tenant)
+                    .bind(read.id)
+                    .bind(rows(&pairs)?)
+                    .execute(&mut *write)
+                    .await?;
+            }
+        }
+        write.commit().await?;
+        Ok(())
+    }
+}

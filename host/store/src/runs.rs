@@ -1,0 +1,228 @@
+//! Runs: every execution of a connection, kept with its result.
+
+use crate::database::{Store, Write, document, text};
+use crate::error::StoreError;
+use crate::leases::Lease;
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+/// What a run was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Intent {
+    /// To see what would change.
+    Plan,
+    /// To change it.
+    Sync,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunState {
+    /// It goes on, or died.
+    Running,
+    /// Its plan is written (or, for a test run, made).
+    Success,
+    /// There was nothing to do.
+    Unchanged,
+    /// Its plan waits to be accepted.
+    Held,
+    /// It failed, and changed nothing.
+    Failed,
+}
+
+/// A run as it is stored.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Its number within the tenant.
+    pub id: i64,
+    /// The connection's number.
+    pub connection: i64,
+    /// The connection's name at the time.
+    pub connection_name: String,
+    /// What it was for.
+    pub intent: Intent,
+    /// How far it came.
+    pub state: RunState,
+    /// Its plan's hash.
+    pub plan: Option<String>,
+    /// Whether its plan was applied.
+    pub applied: bool,
+    /// Milliseconds since 1970.
+    pub started_at: i64,
+    /// Milliseconds since 1970; none while it runs.
+    pub finished_at: Option<i64>,
+    /// Who started it.
+    pub started_by: String,
+    /// What it found; none while it runs.
+    pub report: Option<serde_json::Value>,
+}
+
+/// A run to be started.
+#[derive(Clone, Debug)]
+pub struct NewRun<'a> {
+    /// The tenant.
+    pub tenant: i64,
+    /// The connection's number.
+    pub connection: i64,
+    /// The connection's name.
+    pub connection_name: &'a str,
+    /// What it is for.
+    pub intent: Intent,
+    /// Who starts it.
+    pub started_by: &'a str,
+    /// The hash given with `--accept`.
+    pub accepted: Option<&'a str>,
+    /// Milliseconds since 1970.
+    pub now: i64,
+}
+
+const COLUMNS: &str = "id, connection, connection_name, intent, state, plan, applied, started_at, finished_at, \
+                       started_by, report";
+
+fn word<T: serde::de::DeserializeOwned>(word: &str, what: &'static str) -> Result<T, StoreError> {
+    document(&format!("\"{word}\""), what)
+}
+
+fn run(row: &AnyRow) -> Result<Run, StoreError> {
+    let (intent, state): (String, String) = (row.try_get(3)?, row.try_get(4)?);
+    let report: Option<String> = row.try_get(10)?;
+    Ok(Run {
+        id: row.try_get(0)?,
+        connection: row.try_get(1)?,
+        connection_name: row.try_get(2)?,
+        intent: word(&intent, "intent")?,
+        state: word(&state, "state")?,
+        plan: row.try_get(5)?,
+        applied: row.try_get::<i64, _>(6)? == 1,
+        started_at: row.try_get(7)?,
+        finished_at: row.try_get(8)?,
+        started_by: row.try_get(9)?,
+        report: report.map(|report| document(&report, "report")).transpose()?,
+    })
+}
+
+pub(crate) async fn close(
+    write: &mut Write,
+    lease: Lease,
+    state: RunState,
+    plan: Option<&str>,
+    report: &serde_json::Value,
+    now: i64,
+) -> Result<(), StoreError> {
+    let state = text(&state, "state")?;
+    sqlx::query(
+        "UPDATE runs SET state = $1, plan = $2, report = $3, finished_at = $4 WHERE tenant = $5 AND id = $6",
+    )
+    .bind(state.trim_matches('"'))
+    .bind(plan)
+    .bind(text(report, "report")?)
+    .bind(now)
+    .bind(lease.tenant)
+    .bind(lease.run)
+    .execute(&mut **write)
+    .await?;
+    Store::free_lease(write, lease).await
+}
+
+impl Store {
+    /// Starts a run and takes the tenant's lease with it. Runs that died before are marked failed.
+    pub async fn start_run(&self, new: &NewRun<'_>) -> Result<Lease, StoreError> {
+        let mut write = self.write().await?;
+        let row = sqlx::query("SELECT COALESCE(MAX(id), 0) + 1 FROM runs WHERE tenant = $1")
+            .bind(new.tenant)
+            .fetch_one(&mut *write)
+            .await?;
+        let id: i64 = row.try_get(0)?;
+        let lease = Self::take_lease(&mut write, new.tenant, id).await?;
+        sqlx::query(
+            "UPDATE runs SET state = 'failed', finished_at = $1, report = $2
+             WHERE tenant = $3 AND state = 'running'",
+        )
+        .bind(new.now)
+        .bind(r#"{"fault":{"class":"host","message":"the run was interrupted; nothing was changed","advice":"run it again: it goes on where the source allows it"}}"#)
+        .bind(new.tenant)
+        .execute(&mut *write)
+        .await?;
+        let intent = text(&new.intent, "intent")?;
+        sqlx::query(
+            "INSERT INTO runs (tenant, id, connection, connection_name, intent, state, accepted, started_at, started_by)
+             VALUES ($1, $2, $3, $4, $5, 'running', $6, $7, $8)",
+        )
+        .bind(new.tenant)
+        .bind(id)
+        .bind(new.connection)
+        .bind(new.connection_name)
+        .bind(intent.trim_matches('"'))
+        .bind(new.accepted)
+        .bind(new.now)
+        .bind(new.started_by)
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(lease)
+    }
+
+    /// Ends a run that applied nothing, and frees the lease.
+    pub async fn end_run(
+        &self,
+        lease: Lease,
+        state: RunState,
+        plan: Option<&str>,
+        report: &serde_json::Value,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        Self::hold_lease(&mut write, lease).await?;
+        close(&mut write, lease, state, plan, report, now).await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// The newest runs first, at most `limit`, of one connection or of all.
+    pub async fn runs(&self, tenant: i64, connection: Option<i64>, limit: i64) -> Result<Vec<Run>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM runs WHERE tenant = $1 AND ($2 = 0 OR connection = $2) ORDER BY id DESC LIMIT $3"
+        ));
+        let rows = sqlx::query(sql)
+            .bind(tenant)
+            .bind(connection.unwrap_or(0))
+            .bind(limit)
+            .fetch_all(self.pool())
+            .await?;
+        rows.iter().map(run).collect()
+    }
+
+    /// One run.
+    pub async fn run(&self, tenant: i64, id: i64) -> Result<Run, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM runs WHERE tenant = $1 AND id = $2"));
+        let row = sqlx::query(sql).bind(tenant).bind(id).fetch_optional(self.pool()).await?;
+        row.as_ref()
+            .map(run)
+            .transpose()?
+            .ok_or_else(|| StoreError::NotFound { what: "run", name: id.to_string() })
+    }
+
+    /// The newest run of this connection whose plan has a hash that begins so.
+    pub async fn run_by_plan(
+        &self,
+        tenant: i64,
+        connection: i64,
+        prefix: &str,
+    ) -> Result<Option<Run>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM runs WHERE tenant = $1 AND connection = $2 AND substr(plan, 1, $3) = $4
+             ORDER BY id DESC LIMIT 1"
+        ));
+        let row = sqlx::query(sql)
+            .bind(tenant)
+            .bind(connection)
+            .bind(i64::try_from(prefix.len()).unwrap_or(i64::MAX))
+            .bind(prefix)
+            .fetch_optional(self.pool())
+            .await?;
+        row.as_ref().map(run).transpose()
+    }
+}

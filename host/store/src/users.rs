@@ -1,0 +1,342 @@
+//! Users of the directory: listing, finding, and changing by hand.
+
+use crate::database::{Store, Write, page, rows, text};
+use crate::error::StoreError;
+use serde::Deserialize;
+use sqlx::Row;
+use std::collections::BTreeMap;
+use usher_model::{ACTIVE, Attributes, EMAILS, USER_NAME, Value, fold};
+
+/// A user as the directory has it, with what hangs on it.
+#[derive(Clone, Debug)]
+pub struct UserRow {
+    /// The directory's id.
+    pub id: String,
+    /// RFC 7643 section 4.1.1.
+    pub user_name: String,
+    /// Whether the user may act.
+    pub active: bool,
+    /// Everything else.
+    pub attributes: Attributes,
+    /// The name of the connection that owns it; none: manual.
+    pub origin: Option<String>,
+    /// The manager's userName.
+    pub manager: Option<String>,
+    /// Its paths, the primary one first.
+    pub paths: Vec<String>,
+    /// The names of the groups it is directly in.
+    pub groups: Vec<String>,
+    /// Its links: connection, source id, leaving since.
+    pub links: Vec<(String, String, Option<i64>)>,
+}
+
+/// Which users to list.
+#[derive(Clone, Debug, Default)]
+pub struct UserFilter {
+    /// Part of a userName or displayName, whatever its case.
+    pub search: Option<String>,
+    /// Only those directly in this group (the directory's id).
+    pub group: Option<String>,
+    /// Only the active, or only the inactive.
+    pub active: Option<bool>,
+    /// Only manual ones.
+    pub manual: bool,
+}
+
+/// A user made by hand.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// RFC 7643 section 4.1.1.
+    pub user_name: String,
+    /// Whether the user may act.
+    pub active: bool,
+    /// Everything else.
+    pub attributes: Attributes,
+}
+
+#[derive(Deserialize)]
+struct Json {
+    id: String,
+    user_name: String,
+    active: i64,
+    attributes: String,
+    origin: Option<String>,
+    manager: Option<String>,
+    paths: Option<String>,
+    groups: String,
+    links: String,
+}
+
+const SHOWN: &str = "json_object('id', u.id, 'user_name', u.user_name, 'active', u.active, 'attributes', u.attributes,
+    'origin', CASE WHEN u.origin IS NULL THEN NULL ELSE (SELECT c.name FROM connections c WHERE c.tenant = u.tenant AND c.id = u.origin) END,
+    'manager', (SELECT b.user_name FROM users b WHERE b.tenant = u.tenant AND b.id = u.manager), 'paths', u.paths,
+    'groups', (SELECT json_group_array(name) FROM (SELECT DISTINCT g.display_name AS name FROM memberships m
+        JOIN groups g ON g.tenant = m.tenant AND g.id = m.group_id
+        WHERE m.tenant = u.tenant AND m.member_id = u.id ORDER BY 1)),
+    'links', (SELECT json_group_array(json_array(c.name, l.source_id, l.left_at)) FROM user_links l
+        JOIN connections c ON c.tenant = l.tenant AND c.id = l.connection
+        WHERE l.tenant = u.tenant AND l.record = u.id))";
+
+fn shown(json: Json) -> Result<UserRow, StoreError> {
+    use crate::database::document;
+    Ok(UserRow {
+        id: json.id,
+        user_name: json.user_name,
+        active: json.active == 1,
+        attributes: document(&json.attributes, "user")?,
+        origin: json.origin,
+        manager: json.manager,
+        paths: json.paths.map(|paths| document(&paths, "list of paths")).transpose()?.unwrap_or_default(),
+        groups: document(&json.groups, "list of groups")?,
+        links: document(&json.links, "list of links")?,
+    })
+}
+
+impl Store {
+    /// The next users after a folded userName, in the order of userNames.
+    pub async fn users(
+        &self,
+        tenant: i64,
+        filter: &UserFilter,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<UserRow>, StoreError> {
+        let sql = format!(
+            "SELECT json_group_array({SHOWN}) FROM (SELECT * FROM users u WHERE u.tenant = $1 AND u.user_name_key > $2
+                 AND ($3 = '' OR instr(u.user_name_key, $3) > 0 OR instr(lower(COALESCE(u.attributes->>'displayName', '')), $3) > 0)
+                 AND ($4 = '' OR EXISTS (SELECT 1 FROM memberships m WHERE m.tenant = $1 AND m.group_id = $4 AND m.member_id = u.id))
+                 AND ($5 < 0 OR u.active = $5) AND ($6 = 0 OR u.origin IS NULL)
+                 ORDER BY u.user_name_key LIMIT $7) u"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(tenant)
+            .bind(after)
+            .bind(filter.search.as_deref().map(fold).unwrap_or_default())
+            .bind(filter.group.clone().unwrap_or_default())
+            .bind(filter.active.map_or(-1, i64::from))
+            .bind(i64::from(filter.manual))
+            .bind(limit)
+            .fetch_one(self.pool())
+            .await?;
+        page::<Json>(&row)?.into_iter().map(shown).collect()
+    }
+
+    /// How many users there are: all, active.
+    pub async fn count_users(&self, tenant: i64) -> Result<(u64, u64), StoreError> {
+        let row = sqlx::query("SELECT COUNT(*), COALESCE(SUM(active), 0) FROM users WHERE tenant = $1")
+            .bind(tenant)
+            .fetch_one(self.pool())
+            .await?;
+        let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
+        Ok((unsigned(row.try_get(0)?), unsigned(row.try_get(1)?)))
+    }
+
+    /// The users that somebody may mean: by id, userName, source id, or e-mail address.
+    pub async fn find_users(&self, tenant: i64, who: &str) -> Result<Vec<UserRow>, StoreError> {
+        let sql = format!(
+            "SELECT json_group_array({SHOWN}) FROM users u WHERE u.tenant = $1 AND u.id IN (
+                 SELECT id FROM users WHERE tenant = $1 AND id = $2
+                 UNION SELECT id FROM users WHERE tenant = $1 AND user_name_key = $3
+                 UNION SELECT record FROM user_links WHERE tenant = $1 AND source_id = $2
+                 UNION SELECT record FROM manual_addresses WHERE tenant = $1 AND address = $3)"
+        );
+        let found = self.find(&sql, tenant, who).await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        // Addresses of synced users have no index: only when nothing else fits.
+        let sql = format!(
+            "SELECT json_group_array({SHOWN}) FROM users u WHERE u.tenant = $1 AND $2 <> '' AND EXISTS (
+                 SELECT 1 FROM json_each(u.attributes, '$.emails') e WHERE lower(e.value) = $3)"
+        );
+        self.find(&sql, tenant, who).await
+    }
+
+    async fn find(&self, sql: &str, tenant: i64, who: &str) -> Result<Vec<UserRow>, StoreError> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()))
+            .bind(tenant)
+            .bind(who.trim())
+            .bind(fold(who))
+            .fetch_one(self.pool())
+            .await?;
+        page::<Json>(&row)?.into_iter().map(shown).collect()
+    }
+
+    /// Makes a user by hand.
+    pub async fn add_user(&self, tenant: i64, new: &NewUser, now: i64) -> Result<String, StoreError> {
+        let id = crate::new_id();
+        let mut write = self.write().await?;
+        let made = sqlx::query(
+            "INSERT INTO users (tenant, id, user_name, user_name_key, active, attributes, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (tenant, user_name_key) DO NOTHING",
+        )
+        .bind(tenant)
+        .bind(&id)
+        .bind(new.user_name.trim())
+        .bind(fold(&new.user_name))
+        .bind(i64::from(new.active))
+        .bind(text(&new.attributes, "user")?)
+        .bind(now)
+        .execute(&mut *write)
+        .await?;
+        if made.rows_affected() == 0 {
+            return Err(StoreError::Taken { what: "user", name: new.user_name.clone() });
+        }
+        addresses(&mut write, tenant, &id, &new.attributes).await?;
+        write.commit().await?;
+        Ok(id)
+    }
+
+    /// Sets or clears fields of a user by hand. An owned field of a synced user returns to the source's value at the next run.
+    pub async fn set_user(
+        &self,
+        tenant: i64,
+        user: &UserRow,
+        changes: &BTreeMap<String, Option<Value>>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let mut attributes = user.attributes.clone();
+        let (mut user_name, mut active) = (user.user_name.clone(), user.active);
+        for (name, value) in changes {
+            match (name.as_str(), value) {
+                (USER_NAME, Some(value)) => user_name = value.to_string(),
+                (ACTIVE, Some(Value::Truth(truth))) => active = *truth,
+                (_, Some(value)) => {
+                    attributes.insert(name.clone(), value.clone());
+                }
+                (_, None) => {
+                    attributes.remove(name);
+                }
+            }
+        }
+        let mut write = self.write().await?;
+        let taken = sqlx::query("SELECT 1 FROM users WHERE tenant = $1 AND user_name_key = $2 AND id <> $3")
+            .bind(tenant)
+            .bind(fold(&user_name))
+            .bind(&user.id)
+            .fetch_optional(&mut *write)
+            .await?;
+        if taken.is_some() {
+            return Err(StoreError::Taken { what: "user", name: user_name });
+        }
+        sqlx::query(
+            "UPDATE users SET user_name = $1, user_name_key = $2, active = $3, attributes = $4, updated_at = $5,
+                 edited = CASE WHEN origin IS NULL THEN 0 ELSE 1 END
+             WHERE tenant = $6 AND id = $7",
+        )
+        .bind(user_name.trim())
+        .bind(fold(&user_name))
+        .bind(i64::from(active))
+        .bind(text(&attributes, "user")?)
+        .bind(now)
+        .bind(tenant)
+        .bind(&user.id)
+        .execute(&mut *write)
+        .await?;
+        if user.origin.is_none() {
+            addresses(&mut write, tenant, &user.id, &attributes).await?;
+        }
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Removes a user made by hand. One that a connection owns would come back with the next run: that is an error.
+    pub async fn remove_user(&self, tenant: i64, user: &UserRow) -> Result<(), StoreError> {
+        if let Some(connection) = &user.origin {
+            return Err(StoreError::Owned { name: user.user_name.clone(), connection: connection.clone() });
+        }
+        let mut write = self.write().await?;
+        for sql in [
+            "DELETE FROM memberships WHERE tenant = $1 AND member_id = $2",
+            "DELETE FROM user_links WHERE tenant = $1 AND record = $2",
+            "DELETE FROM manual_addresses WHERE tenant = $1 AND record = $2",
+            "UPDATE users SET manager = NULL WHERE tenant = $1 AND manager = $2",
+            "DELETE FROM users WHERE tenant = $1 AND id = $2",
+        ] {
+            sqlx::query(sql).bind(tenant).bind(&user.id).execute(&mut *write).await?;
+        }
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Links a user to a record of a connection's source: the two are the same person. He stays whose he was.
+    pub async fn link_user(
+        &self,
+        tenant: i64,
+        connection: i64,
+        source_id: &str,
+        user: &UserRow,
+    ) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let owns = attribute_set(&mut write, tenant, "[]").await?;
+        let known = sqlx::query("SELECT 1 FROM mirror_users WHERE tenant = $1 AND connection = $2 AND source_id = $3")
+            .bind(tenant)
+            .bind(connection)
+            .bind(source_id)
+            .fetch_optional(&mut *write)
+            .await?;
+        if known.is_none() {
+            return Err(StoreError::NotFound { what: "record at the source", name: source_id.to_owned() });
+        }
+        let made = sqlx::query(
+            "INSERT INTO user_links (tenant, connection, source_id, record, owns) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (tenant, connection, source_id) DO NOTHING",
+        )
+        .bind(tenant)
+        .bind(connection)
+        .bind(source_id)
+        .bind(&user.id)
+        .bind(owns)
+        .execute(&mut *write)
+        .await?;
+        if made.rows_affected() == 0 {
+            return Err(StoreError::Taken { what: "link", name: source_id.to_owned() });
+        }
+        write.commit().await?;
+        Ok(())
+    }
+}
+
+async fn addresses(
+    write: &mut Write,
+    tenant: i64,
+    id: &str,
+    attributes: &Attributes,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM manual_addresses WHERE tenant = $1 AND record = $2")
+        .bind(tenant)
+        .bind(id)
+        .execute(&mut **write)
+        .await?;
+    let folded: Vec<_> =
+        attributes.get(EMAILS).map_or(&[][..], Value::texts).iter().map(|email| fold(email)).collect();
+    sqlx::query(
+        "INSERT INTO manual_addresses (tenant, address, record)
+         SELECT $1, value, $2 FROM json_each($3) WHERE true ON CONFLICT DO NOTHING",
+    )
+    .bind(tenant)
+    .bind(id)
+    .bind(rows(&folded)?)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// The number of a set of attribute names, making one where there is none.
+pub(crate) async fn attribute_set(write: &mut Write, tenant: i64, names: &str) -> Result<i64, StoreError> {
+    sqlx::query(
+        "INSERT INTO attribute_sets (tenant, id, names)
+         SELECT $1, COALESCE(MAX(id), 0) + 1, $2 FROM attribute_sets WHERE tenant = $1
+         ON CONFLICT (tenant, names) DO NOTHING",
+    )
+    .bind(tenant)
+    .bind(names)
+    .execute(&mut **write)
+    .await?;
+    let row = sqlx::query("SELECT id FROM attribute_sets WHERE tenant = $1 AND names = $2")
+        .bind(tenant)
+        .bind(names)
+        .fetch_one(&mut **write)
+        .await?;
+    Ok(row.try_get(0)?)
+}

@@ -1,0 +1,167 @@
+//! Who is no longer at the source: only from a sealed read, and where the source lives while it is read, only by asking for each one.
+
+use crate::fault::Fault;
+use crate::host::Host;
+use crate::progress::{Phase, Progress};
+use crate::read::Sealed;
+use crate::stage::{WITHOUT_BASE, stage};
+use usher_model::MemberKind;
+use usher_runtime::contract::model::ObjectRef;
+use usher_runtime::contract::source::{Change, Presence};
+use usher_runtime::{Absence, Method};
+use usher_store::{Lease, StagedGroup, StagedUser};
+
+/// References asked for in one call: Graph's `$batch` holds 20, LDAP filters a few hundred.
+const BATCH: i64 = 200;
+
+/// Proves what is absent, and fetches what the read named without describing it.
+pub struct Prover<'a> {
+    pub host: &'a Host,
+    pub plugin: &'a str,
+    pub absence: Absence,
+    pub method: &'a mut Method,
+    pub lease: Lease,
+    pub sealed: &'a Sealed,
+    pub progress: &'a dyn Progress,
+}
+
+fn user_ref(id: &str) -> ObjectRef {
+    ObjectRef::User(id.to_owned())
+}
+
+fn group_ref(id: &str) -> ObjectRef {
+    ObjectRef::Group(id.to_owned())
+}
+
+impl Prover<'_> {
+    /// Marks in the overlay what is gone. Gives notes on what could not be confirmed.
+    pub async fn prove(&mut self) -> Result<Vec<String>, Fault> {
+        let (store, read, lease) = (&self.host.store, self.sealed.read, self.lease);
+        let mut notes = Vec::new();
+        if self.sealed.is_complete() && self.sealed.removals() {
+            match self.absence {
+                Absence::Snapshot => store.mark_missing_gone(lease, read).await?,
+                Absence::Lookup => self.confirm(&mut notes).await?,
+            }
+            store.mark_missing_members_gone(lease, read).await?;
+        }
+        if matches!(self.absence, Absence::Lookup) {
+            self.describe(&mut notes).await?;
+        }
+        if self.sealed.removals() {
+            store.settle_members(lease, read).await?;
+        } else {
+            // Nothing is removed beside a record that can't be told: what the source took away is read again next time.
+            store.forget_gone(lease, read).await?;
+        }
+        Ok(notes)
+    }
+
+    async fn confirm(&mut self, notes: &mut Vec<String>) -> Result<(), Fault> {
+        let read = self.sealed.read;
+        let mut asked = 0;
+        let mut unknown = 0_u64;
+        loop {
+            let missing = self.host.store.missing_users(read, BATCH).await?;
+            if missing.is_empty() {
+                break;
+            }
+            asked += missing.len() as u64;
+            unknown += self.ask(missing.iter().map(|id| user_ref(id)).collect(), false).await?;
+            self.progress.at(Phase::Confirm, asked, None);
+        }
+        loop {
+            let missing = self.host.store.missing_groups(read, BATCH).await?;
+            if missing.is_empty() {
+                break;
+            }
+            asked += missing.len() as u64;
+            unknown += self.ask(missing.iter().map(|id| group_ref(id)).collect(), false).await?;
+            self.progress.at(Phase::Confirm, asked, None);
+        }
+        if unknown > 0 {
+            notes.push(format!(
+                "{unknown} records were missing from the read and could not be confirmed gone: they stay"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Fetches members that nobody described, and records of which only a change came.
+    async fn describe(&mut self, notes: &mut Vec<String>) -> Result<(), Fault> {
+        let read = self.sealed.read;
+        let mut unknown = 0_u64;
+        loop {
+            let without = self.host.store.without_base(read, WITHOUT_BASE, BATCH).await?;
+            if without.is_empty() {
+                break;
+            }
+            let refs = references(without);
+            unknown += self.ask(refs, true).await?;
+        }
+        loop {
+            let members = self.host.store.undescribed_members(read, BATCH).await?;
+            if members.is_empty() {
+                break;
+            }
+            let refs = references(members);
+            unknown += self.ask(refs, true).await?;
+        }
+        if unknown > 0 {
+            notes.push(format!("{unknown} records that the source named could not be fetched; they are tried again"));
+        }
+        Ok(())
+    }
+
+    /// Asks for records and stages the answers. Every reference has a row in the overlay afterwards, so that the next question is
+    /// about others. Gives how many stay unknown.
+    async fn ask(&mut self, refs: Vec<ObjectRef>, fetching: bool) -> Result<u64, Fault> {
+        let answers =
+            self.method.lookup(&refs).await.map_err(|error| Fault::of_call(self.plugin, error))?;
+        let mut staging = self.host.store.stage(self.lease, self.sealed.read).await?;
+        let mut unknown = 0;
+        let mut users = Vec::new();
+        let mut groups = Vec::new();
+        let mut here: Vec<Change> = Vec::new();
+        let row = |id: &str, op: i64, why: Option<&str>| StagedUser {
+            id: id.to_owned(),
+            op,
+            hash: None,
+            raw: None,
+            key: None,
+            manager: None,
+            problem: why.map(|why| crate::stage::problem("quarantined", why)),
+            place: why.map(|_| "lookup".to_owned()),
+        };
+        for (what, answer) in refs.iter().zip(answers) {
+            // What is only missing stays as it is when nobody knows; what was only named is quarantined.
+            let (op, why) = match &answer {
+                Presence::Gone => (2, None),
+                Presence::Unknown(why) if fetching => (3, Some(why.as_str())),
+                Presence::Here(_) | Presence::Unknown(_) => (0, None),
+            };
+            unknown += u64::from(matches!(answer, Presence::Unknown(_)));
+            match what {
+                ObjectRef::User(id) => users.push(row(id, op, why)),
+                ObjectRef::Group(id) => {
+                    let StagedUser { id, op, problem, place, .. } = row(id, op, why);
+                    groups.push(StagedGroup { id, op, hash: None, raw: None, problem, place });
+                }
+            }
+            if let Presence::Here(changes) = answer {
+                here.extend(changes);
+            }
+        }
+        staging.users(&users).await?;
+        staging.groups(&groups).await?;
+        stage(&mut staging, self.plugin, self.sealed.read.incremental, here).await?;
+        staging.commit(None, &self.sealed.storage).await?;
+        Ok(unknown)
+    }
+}
+
+fn references(rows: Vec<(String, String)>) -> Vec<ObjectRef> {
+    rows.into_iter()
+        .map(|(kind, id)| if kind == MemberKind::Group.name() { group_ref(&id) } else { user_ref(&id) })
+        .collect()
+}

@@ -1,0 +1,150 @@
+//! What everything else stands on: the store, the runtime, the clock.
+
+use crate::catalogue::{Catalogue, Entry};
+use crate::fault::{Class, Fault};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use usher_runtime::contract::source::Report as CheckReport;
+use usher_runtime::{Limits, Method};
+use usher_services::{Clock, Services};
+use usher_store::{Connection, Store};
+
+/// How a host is set up.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// Limits of methods.
+    pub method_limits: Limits,
+    /// Limits of policies.
+    pub policy_limits: Limits,
+    /// Pages that a read may have. A method that never seals ends here; 1,000 changes a page leave room for a hundred million.
+    pub pages: u64,
+}
+
+impl Default for HostOptions {
+    fn default() -> Self {
+        Self { method_limits: Limits::method(), policy_limits: Limits::policy(), pages: 100_000 }
+    }
+}
+
+/// Runs connections. Cheap to clone.
+#[derive(Clone)]
+pub struct Host {
+    pub(crate) store: Store,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) options: HostOptions,
+}
+
+impl Host {
+    /// Puts a host together.
+    pub fn new(store: Store, catalogue: Catalogue, clock: Arc<dyn Clock>, options: HostOptions) -> Self {
+        Self { store, catalogue, clock, options }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The plugins.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Now, in milliseconds since 1970.
+    pub fn now(&self) -> i64 {
+        self.clock.now().as_millisecond()
+    }
+
+    /// The services that one run of a connection gets.
+    pub(crate) fn services(
+        &self,
+        connection: &Connection,
+        entry: &Entry,
+        kept: BTreeMap<String, String>,
+    ) -> Services {
+        let paths = entry
+            .plugin
+            .files()
+            .iter()
+            .filter_map(|setting| {
+                let path = connection.settings.get(setting)?.as_str()?;
+                Some((setting.clone(), PathBuf::from(path)))
+            })
+            .collect();
+        let allowed = connection.rules.folders.iter().map(PathBuf::from).collect();
+        Services::new(self.clock.now()).files(allowed, paths, None).storage(kept)
+    }
+
+    /// A configured instance of a connection's method.
+    pub(crate) async fn method(
+        &self,
+        connection: &Connection,
+        entry: &Entry,
+        services: &Services,
+        seed: u64,
+    ) -> Result<Method, Fault> {
+        let id = entry.plugin.about().id.clone();
+        let failed = |error| Fault::of_call(&id, error);
+        let mut method = self
+            .catalogue
+            .runtime()
+            .method(
+                &entry.plugin,
+                &entry.grant,
+                services.offer(),
+                &self.options.method_limits,
+                services.environment(seed),
+            )
+            .await
+            .map_err(failed)?;
+        let mut settings = connection.settings.clone();
+        if let Some(settings) = settings.as_object_mut() {
+            settings.insert(
+                "scope".to_owned(),
+                serde_json::json!({
+                    "chosen": connection.scope.chosen,
+                    "group_types": connection.scope.group_types.names(),
+                    "include_groups": connection.scope.include_groups,
+                    "managers": connection.scope.managers,
+                }),
+            );
+        }
+        match method.configure(&settings.to_string()).await.map_err(failed)? {
+            Ok(()) => Ok(method),
+            Err(problems) => {
+                let words: Vec<_> =
+                    problems.iter().map(|problem| format!("{}: {}", problem.place, problem.why)).collect();
+                Err(Fault::new(
+                    Class::Settings,
+                    words.join("; "),
+                    "correct the settings with `usher connect`, then run it again",
+                ))
+            }
+        }
+    }
+
+    /// Asks a connection's method what it can see.
+    pub async fn check(&self, connection: &Connection) -> Result<CheckReport, Fault> {
+        let entry = self.entry(connection).await?;
+        let kept = self.store.plugin_storage(connection.tenant, connection.id).await?;
+        let services = self.services(connection, &entry, kept);
+        let mut method = self.method(connection, &entry, &services, 0).await?;
+        method.check().await.map_err(|error| Fault::of_call(&connection.method, error))
+    }
+
+    /// A configured method outside a run: for looking at the source.
+    pub async fn look(&self, connection: &Connection) -> Result<Method, Fault> {
+        let entry = self.entry(connection).await?;
+        let kept = self.store.plugin_storage(connection.tenant, connection.id).await?;
+        let services = self.services(connection, &entry, kept);
+        self.method(connection, &entry, &services, 0).await
+    }
+
+    pub(crate) async fn entry(&self, connection: &Connection) -> Result<Entry, Fault> {
+        self.catalogue.find(connection.tenant, &connection.method).await.map_err(|error| {
+            Fault::new(Class::Plugin, error.to_string(), "`usher plugin list` shows which plugins there are")
+        })
+    }
+}

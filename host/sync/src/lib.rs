@@ -1,0 +1,30 @@
+//! One run: read → admit → match → plan → guard → apply → report.
+//!
+//! A test run, a preview and a real run are this one code path; they part only at the end, where a real run may apply the plan that
+//! everybody has seen.
+
+mod absence;
+mod admit;
+mod catalogue;
+mod chain;
+mod convert;
+mod correlate;
+mod fault;
+mod host;
+mod plan;
+mod plan_managers;
+mod plan_records;
+mod progress;
+mod read;
+mod report;
+mod run;
+mod stage;
+mod why;
+
+pub use catalogue::{Catalogue, Entry, PluginError};
+pub use fault::{Class, Fault};
+pub use host::{Host, HostOptions};
+pub use progress::{Phase, Progress, Silent};
+pub use report::{GroupCounts, MembershipCounts, Report, RunResult, UserCounts};
+pub use run::{Consent, RunRequest};
+pub use why::{Step, Why};

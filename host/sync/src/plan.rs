@@ -1,0 +1,161 @@
+//! From an admitted read to a plan: lines in the store, their hash, and what holds it.
+
+use crate::admit::Admission;
+use crate::fault::Fault;
+use crate::host::Host;
+use crate::plan_records::Shapes;
+use crate::progress::Progress;
+use crate::read::Sealed;
+use usher_planner::{Hold, Line, Paths, PlanHash, Rules, judge};
+use usher_store::{Connection, Lease, LineRow, Read};
+
+/// How far back the guard counts.
+const WINDOW_MS: i64 = 24 * 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// One run's planning.
+pub struct Planner<'a> {
+    pub connection: &'a Connection,
+    pub lease: Lease,
+    pub read: Read,
+    pub rules: Rules,
+    /// Who left at this moment or before has had his grace.
+    pub leaves_by: i64,
+    pub now: i64,
+    pub shapes: Shapes,
+    /// Whether paths have a root that a user can be outside of.
+    pub rooted: bool,
+    /// Users without a path although there is a root.
+    pub outside_root: u64,
+    pub progress: &'a dyn Progress,
+}
+
+/// A plan that lies in the store. Only this can be applied.
+#[derive(Debug)]
+pub struct Plan {
+    /// Its name.
+    pub hash: PlanHash,
+    /// Why it waits, apart from nobody having confirmed it.
+    pub holds: Vec<Hold>,
+    /// Things worth knowing.
+    pub notes: Vec<String>,
+}
+
+/// What changed about the ground a read stands on.
+pub struct Ground<'a> {
+    /// What the plan's hash covers besides its lines.
+    pub basis: &'a str,
+    /// What the read rests on now.
+    pub fingerprint: &'a str,
+    /// Whether the source had users before.
+    pub had_users: bool,
+    /// Whether it has any now.
+    pub has_users: bool,
+    /// Whether every membership is to be looked at.
+    pub all_memberships: bool,
+}
+
+/// A line as it is stored.
+pub fn row(line: &Line, record: &str, owns: i64) -> LineRow {
+    LineRow {
+        kind: line.kind.name().to_owned(),
+        source_id: line.key.clone(),
+        member_id: line.member.clone(),
+        action: line.action.name().to_owned(),
+        record: record.to_owned(),
+        member: String::new(),
+        name: line.name.clone(),
+        reason: line.reason.clone(),
+        changes: serde_json::to_string(&line.changes).unwrap_or_default(),
+        owns,
+        away: i64::from(line.counts()),
+    }
+}
+
+impl<'a> Planner<'a> {
+    /// Prepares planning.
+    pub async fn new(
+        host: &Host,
+        connection: &'a Connection,
+        lease: Lease,
+        sealed: &Sealed,
+        progress: &'a dyn Progress,
+    ) -> Result<Self, Fault> {
+        let now = host.now();
+        let grace_days = connection.rules.grace_days;
+        Ok(Self {
+            connection,
+            lease,
+            read: sealed.read,
+            rules: Rules { grace_days, removals: sealed.removals() },
+            leaves_by: now.saturating_sub(i64::from(grace_days) * DAY_MS),
+            now,
+            shapes: Shapes::load(&host.store, lease.tenant).await?,
+            rooted: connection.scope.root.is_some() || connection.scope.chosen.is_some(),
+            outside_root: 0,
+            progress,
+        })
+    }
+
+    /// Writes the whole plan and judges it.
+    pub async fn plan(
+        mut self,
+        host: &Host,
+        admission: &Admission,
+        ground: Ground<'_>,
+    ) -> Result<Plan, Fault> {
+        let store = &host.store;
+        store.clear_lines(self.lease).await?;
+        let paths = Paths::new(&admission.graph, &admission.scope, self.rooted);
+        self.groups(host, admission).await?;
+        self.users(host, admission, &paths).await?;
+        store
+            .plan_memberships(self.lease, self.read, ground.all_memberships, self.rules.removals)
+            .await?;
+        let mut notes = Vec::new();
+        if self.connection.scope.managers {
+            self.managers(host, &mut notes).await?;
+        }
+        if self.outside_root > 0 && self.connection.scope.include_groups {
+            notes.push(format!(
+                "{} changed users are outside the root group and have an empty path",
+                self.outside_root
+            ));
+        }
+        let hash = store.hash_lines(self.lease, ground.basis).await?;
+        let holds = self.holds(host, admission, &ground).await?;
+        Ok(Plan { hash, holds, notes })
+    }
+
+    async fn holds(
+        &self,
+        host: &Host,
+        admission: &Admission,
+        ground: &Ground<'_>,
+    ) -> Result<Vec<Hold>, Fault> {
+        let guard = self.connection.rules.guard;
+        let counts = host
+            .store
+            .guard_counts(
+                self.lease,
+                self.connection.id,
+                self.now - WINDOW_MS,
+                u64::from(guard.half_from / 2 + 1).min(u64::from(guard.floor) + 1),
+            )
+            .await?;
+        let takes_away = counts.iter().any(|count| count.going > 0);
+        let mut holds = Vec::new();
+        if ground.had_users && !ground.has_users && takes_away {
+            holds.push(Hold::EmptySource);
+        }
+        let changed = self.connection.fingerprint.as_deref().is_some_and(|last| last != ground.fingerprint);
+        if changed && takes_away {
+            holds.push(Hold::Changed { what: "scope, settings, grant or plugin".to_owned() });
+        }
+        if !admission.scope.missing.is_empty() && takes_away {
+            holds.push(Hold::ChosenGroupsMissing { ids: admission.scope.missing.clone() });
+        }
+        holds.extend(judge(guard, counts));
+        Ok(holds)
+    }
+}

@@ -1,0 +1,222 @@
+//! Planning groups and users: page by page, each record against what is stored.
+
+use crate::admit::Admission;
+use crate::fault::Fault;
+use crate::host::Host;
+use crate::plan::{Planner, row};
+use crate::progress::Phase;
+use crate::stage::problem;
+use std::collections::{BTreeMap, BTreeSet};
+use usher_model::{Attributes, MANAGER, Value};
+use usher_planner::{
+    Bond, Departure, Incoming, Origin, Paths, StoredGroup, StoredUser, Target,
+};
+use usher_store::{DueGroup, DueStored, DueUser, Store, Verdict};
+
+const PAGE: i64 = 1000;
+
+/// Sets of attribute names and their numbers: as many as there are shapes of records.
+pub struct Shapes {
+    tenant: i64,
+    names: BTreeMap<i64, BTreeSet<String>>,
+    numbers: BTreeMap<BTreeSet<String>, i64>,
+}
+
+impl Shapes {
+    /// All that the tenant has.
+    pub async fn load(store: &Store, tenant: i64) -> Result<Self, Fault> {
+        let names = store.attribute_sets(tenant).await?;
+        let numbers = names.iter().map(|(number, names)| (names.clone(), *number)).collect();
+        Ok(Self { tenant, names, numbers })
+    }
+
+    fn names(&self, number: i64) -> BTreeSet<String> {
+        self.names.get(&number).cloned().unwrap_or_default()
+    }
+
+    async fn number(&mut self, store: &Store, attributes: &Attributes) -> Result<i64, Fault> {
+        let names: BTreeSet<String> = attributes.keys().cloned().collect();
+        if let Some(number) = self.numbers.get(&names) {
+            return Ok(*number);
+        }
+        let number = store.attribute_set(self.tenant, &names).await?;
+        self.numbers.insert(names.clone(), number);
+        self.names.insert(number, names);
+        Ok(number)
+    }
+}
+
+impl Planner<'_> {
+    fn origin(&self, stored: &DueStored) -> Origin {
+        match stored.origin {
+            None => Origin::Manual,
+            Some(connection) if connection == self.read.connection => Origin::Ours,
+            Some(_) => Origin::Theirs,
+        }
+    }
+
+    fn incoming_group(&self, due: &DueGroup, admission: &Admission) -> Incoming<Target> {
+        if !due.present {
+            return Incoming::Absent;
+        }
+        let Some(mut group) = due.raw.clone().filter(|_| due.problem.is_none()) else {
+            return Incoming::Untouched;
+        };
+        if let Some(outcome) = &due.outcome {
+            if outcome.decision == Verdict::Hold {
+                return Incoming::Untouched;
+            }
+            outcome.edit_group(&mut group);
+        }
+        if !self.connection.scope.include_groups {
+            return Incoming::LeftOut("groups are switched off".to_owned());
+        }
+        let Some(at) = admission.graph.at(&due.id) else { return Incoming::Untouched };
+        if !admission.scope.holds(at) {
+            let reason = admission.scope.reason(at).unwrap_or("out of scope");
+            return Incoming::LeftOut(reason.to_owned());
+        }
+        let name = group.label().to_owned();
+        let mut attributes = group.attributes;
+        if let Some(kind) = group.kind {
+            attributes.insert("kind".to_owned(), Value::Text(kind.name().to_owned()));
+        }
+        Incoming::Present(Target { name, active: true, attributes, paths: Vec::new() })
+    }
+
+    /// Plans all groups.
+    pub async fn groups(&mut self, host: &Host, admission: &Admission) -> Result<(), Fault> {
+        let mut rows = Vec::new();
+        for due in host.store.due_groups(self.read).await? {
+            let incoming = self.incoming_group(&due, admission);
+            let stored = due.stored.as_ref().map(|stored| StoredGroup {
+                origin: self.origin(stored),
+                display_name: stored.name.clone(),
+                attributes: stored.attributes.clone(),
+            });
+            let bond = due
+                .link
+                .as_ref()
+                .map(|(_, owns)| Bond { owns: self.shapes.names(*owns), departure: None });
+            let line =
+                usher_planner::group(&due.id, &incoming, stored.as_ref(), bond.as_ref(), self.rules);
+            let Some(line) = line else { continue };
+            let owns = match &incoming {
+                Incoming::Present(target) => self.shapes.number(&host.store, &target.attributes).await?,
+                _ => 0,
+            };
+            let record = due.link.map_or_else(new_id, |(record, _)| record);
+            rows.push(row(&line, &record, owns));
+        }
+        rows.sort_by(|a, b| a.source_id.cmp(&b.source_id));
+        for page in rows.chunks(usize::try_from(PAGE).unwrap_or(1000)) {
+            host.store.write_lines(self.lease, page).await?;
+        }
+        Ok(())
+    }
+
+    fn incoming_user(&self, due: &DueUser, admission: &Admission, paths: &Paths) -> Incoming<Target> {
+        if !due.present {
+            return Incoming::Absent;
+        }
+        let Some(mut user) = due.raw.clone().filter(|_| due.problem.is_none()) else {
+            return Incoming::Untouched;
+        };
+        if let Some(outcome) = &due.outcome {
+            match outcome.decision {
+                Verdict::Hold => return Incoming::Untouched,
+                Verdict::LeaveOut => return Incoming::LeftOut(outcome.words()),
+                Verdict::Keep => outcome.edit_user(&mut user),
+            }
+        }
+        let active = user.is_active();
+        let Some(name) = user.user_name.take() else { return Incoming::Untouched };
+        let mut attributes = user.attributes;
+        attributes.remove(MANAGER);
+        let paths = if self.connection.scope.include_groups {
+            paths.of_user(admission.places(&due.groups))
+        } else {
+            Vec::new()
+        };
+        Incoming::Present(Target { name: name.trim().to_owned(), active, attributes, paths })
+    }
+
+    fn departure(&self, left_at: i64) -> Departure {
+        if left_at <= self.leaves_by { Departure::GraceOver } else { Departure::InGrace }
+    }
+
+    /// Plans the due users.
+    pub async fn users(
+        &mut self,
+        host: &Host,
+        admission: &Admission,
+        paths: &Paths,
+    ) -> Result<(), Fault> {
+        let mut after = String::new();
+        let mut done = 0;
+        loop {
+            let with_groups = self.connection.scope.include_groups && !admission.graph.is_empty();
+            let page = host.store.due_users(self.read, &after, with_groups, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after.clone_from(&last.id);
+            done += page.len() as u64;
+            let mut rows = Vec::new();
+            let mut waiting = Vec::new();
+            for due in page {
+                let incoming = self.incoming_user(&due, admission, paths);
+                if let Incoming::Present(target) = &incoming
+                    && self.rooted
+                    && target.paths.is_empty()
+                {
+                    self.outside_root += 1;
+                }
+                let stored = due.stored.as_ref().map(|stored| StoredUser {
+                    origin: self.origin(stored),
+                    held_elsewhere: stored.held_elsewhere,
+                    user_name: stored.name.clone(),
+                    active: stored.active,
+                    attributes: stored.attributes.clone(),
+                    paths: stored.paths.clone(),
+                });
+                let bond = due.link.as_ref().map(|link| Bond {
+                    owns: self.shapes.names(link.owns),
+                    departure: link.left_at.map(|left_at| self.departure(left_at)),
+                });
+                let line =
+                    usher_planner::user(&due.id, &incoming, stored.as_ref(), bond.as_ref(), self.rules);
+                let Some(line) = line else {
+                    // Who would leave but may not in this run is looked at again in the next.
+                    let would_leave = !self.rules.removals
+                        && matches!(incoming, Incoming::LeftOut(_))
+                        && due.link.as_ref().is_some_and(|link| link.left_at.is_none());
+                    if would_leave {
+                        let why = "is to leave, but not in a run with a record that can't be told";
+                        waiting.push((due.id, problem("held", why)));
+                    }
+                    continue;
+                };
+                let owns = match &incoming {
+                    Incoming::Present(target) if line.action != usher_planner::Action::Link => {
+                        self.shapes.number(&host.store, &target.attributes).await?
+                    }
+                    _ => 0,
+                };
+                let record = due
+                    .link
+                    .map(|link| link.record)
+                    .or(due.matched)
+                    .unwrap_or_else(new_id);
+                rows.push(row(&line, &record, owns));
+            }
+            host.store.write_lines(self.lease, &rows).await?;
+            if !waiting.is_empty() {
+                host.store.settle_matches(self.lease, self.read, &[], &waiting).await?;
+            }
+            self.progress.at(Phase::Plan, done, None);
+        }
+    }
+}
+
+fn new_id() -> String {
+    usher_store::new_id()
+}

@@ -1,0 +1,376 @@
+//! One run from lock to report.
+
+use crate::absence::Prover;
+use crate::admit;
+use crate::catalogue::Entry;
+use crate::chain::Chain;
+use crate::correlate;
+use crate::fault::{Class, Fault};
+use crate::host::Host;
+use crate::plan::{Ground, Plan, Planner};
+use crate::progress::{Phase, Progress};
+use crate::read::{Reader, Sealed};
+use crate::report::{Report, RunResult};
+use std::collections::BTreeMap;
+use usher_model::Digester;
+use usher_planner::Hold;
+use usher_store::{
+    Applied, Connection, Intent, Lease, NewRun, Run, RunState, Standing, StoreError,
+};
+
+/// Whether a plan may be applied.
+pub enum Consent<'a> {
+    /// Yes, unless the guard holds it.
+    Given,
+    /// Yes, if it is the plan with this hash, or takes away nothing that that one doesn't.
+    Accept(&'a str),
+    /// Whoever is shown the report decides. Asked also where the guard holds the plan, and told why.
+    Ask(&'a (dyn Fn(&Report) -> bool + Send + Sync)),
+    /// Nobody was asked.
+    None,
+}
+
+/// What is to be run.
+pub struct RunRequest<'a> {
+    /// The connection.
+    pub connection: &'a Connection,
+    /// To see, or to do.
+    pub intent: Intent,
+    /// Whether the plan may be applied.
+    pub consent: Consent<'a>,
+    /// Who starts it.
+    pub started_by: &'a str,
+    /// Who hears of progress.
+    pub progress: &'a dyn Progress,
+}
+
+/// Renews the lease for as long as it lives.
+struct Renewal(tokio::task::JoinHandle<()>);
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Host {
+    fn keep_lease(&self, lease: Lease) -> Renewal {
+        let store = self.store.clone();
+        Renewal(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Lease::RENEWAL).await;
+                match store.renew_lease(lease).await {
+                    Ok(()) => {}
+                    // The next write of the run finds out too, and ends it.
+                    Err(StoreError::LeaseLost) => return,
+                    Err(error) => tracing::warn!(run = lease.run, %error, "lease not renewed"),
+                }
+            }
+        }))
+    }
+
+    /// Runs a connection. The error is for what keeps a run from beginning; how it went is in the report.
+    pub async fn run(&self, request: RunRequest<'_>) -> Result<Report, StoreError> {
+        let connection = request.connection;
+        let accepted = match request.consent {
+            Consent::Accept(hash) => Some(hash),
+            _ => None,
+        };
+        let lease = self
+            .store
+            .start_run(&NewRun {
+                tenant: connection.tenant,
+                connection: connection.id,
+                connection_name: &connection.name,
+                intent: request.intent,
+                started_by: request.started_by,
+                accepted,
+                now: self.now(),
+            })
+            .await?;
+        let renewal = self.keep_lease(lease);
+        let mut report = Report::new(lease.run, &connection.name);
+        let ended = self.attempt(&request, lease, &mut report).await;
+        drop(renewal);
+        if let Err(fault) = ended {
+            report.result = RunResult::Failed;
+            report.applied = false;
+            report.fault = Some(fault);
+            let document = serde_json::to_value(&report).unwrap_or_default();
+            let plan = report.plan.clone();
+            match self
+                .store
+                .end_run(lease, RunState::Failed, plan.as_deref(), &document, self.now())
+                .await
+            {
+                // Whoever took over has marked it failed already.
+                Ok(()) | Err(StoreError::LeaseLost) => {}
+                Err(error) => tracing::error!(run = lease.run, %error, "the end of the run could not be kept"),
+            }
+        }
+        Ok(report)
+    }
+
+    async fn attempt(
+        &self,
+        request: &RunRequest<'_>,
+        lease: Lease,
+        report: &mut Report,
+    ) -> Result<(), Fault> {
+        let connection = request.connection;
+        let store = &self.store;
+        let entry = self.entry(connection).await?;
+        let accepted = self.accepted(request).await?;
+        let kept = store.plugin_storage(connection.tenant, connection.id).await?;
+        let services = self.services(connection, &entry, kept);
+        let mut chain = Chain::load(self, connection.tenant).await?;
+        let fingerprint = fingerprint(connection, &entry);
+        let scope = serde_json::to_string(&connection.scope).unwrap_or_default();
+        let basis = Digester::new().part(chain.digest()).part(chain.day()).part(&scope).finish().short();
+        let same_ground = connection.fingerprint.as_ref() == Some(&fingerprint);
+        let reader = Reader {
+            host: self,
+            connection,
+            entry: &entry,
+            services: &services,
+            lease,
+            fingerprint: &fingerprint,
+            cursor: connection.cursor.as_deref().filter(|_| same_ground),
+            progress: request.progress,
+        };
+        let sealed = reader.read().await?;
+        let read = sealed.read;
+        let mut method = self.method(connection, &entry, &services, 0).await?;
+        let mut prover = Prover {
+            host: self,
+            plugin: &connection.method,
+            absence: entry.plugin.about().absence,
+            method: &mut method,
+            lease,
+            sealed: &sealed,
+            progress: request.progress,
+        };
+        report.notes.extend(prover.prove().await?);
+        for record in &sealed.unknown {
+            report.notes.push(format!(
+                "{}: {}; as long as it can't be told which record that is, nobody is removed",
+                record.place, record.why
+            ));
+        }
+        if !sealed.unknown.is_empty() {
+            let findings: Vec<_> = sealed
+                .unknown
+                .iter()
+                .map(|record| usher_store::Finding {
+                    standing: Standing::Quarantined,
+                    kind: "user".to_owned(),
+                    id: None,
+                    name: None,
+                    reason: record.why.clone(),
+                    place: Some(record.place.clone()),
+                })
+                .collect();
+            store.add_findings(lease.tenant, lease.run, 1, &findings).await?;
+        }
+
+        let admission = admit::groups(self, lease, read, &mut chain, &connection.scope).await?;
+        let reviewed_anew = connection.admitted_by.as_ref() != Some(&basis);
+        let moved = store.graph_changed(read).await?;
+        let everything = reviewed_anew || !same_ground || moved || chain.reads().manager;
+        if everything {
+            store.all_due(lease, read).await?;
+        } else {
+            store.moved_due(lease, read).await?;
+            store.retries_due(lease, read).await?;
+            store.edited_due(lease, read).await?;
+        }
+        let mut planner = Planner::new(self, connection, lease, &sealed, request.progress).await?;
+        store.leavers_due(lease, read, planner.leaves_by).await?;
+        let first = connection.admitted_by.is_none();
+        let plain = chain.is_empty() && admission.scope.everyone();
+        if !plain || (reviewed_anew && !first) {
+            admit::users(self, lease, read, &mut chain, &admission, request.progress).await?;
+        }
+        store.judge_names(lease, read).await?;
+        correlate::newcomers(self, lease, read, connection, &[]).await?;
+
+        let before = store.mirrored(connection.tenant, connection.id).await?;
+        let now = store.effective_counts(read).await?;
+        report.users.found = now.users;
+        report.groups.found = now.groups;
+        planner.rooted = connection.scope.root.is_some() || connection.scope.chosen.is_some();
+        let plan = planner
+            .plan(
+                self,
+                &admission,
+                Ground {
+                    basis: &format!("{fingerprint} {basis}"),
+                    fingerprint: &fingerprint,
+                    had_users: before.users > 0,
+                    has_users: now.users > 0,
+                    all_memberships: everything,
+                },
+            )
+            .await?;
+        if !admission.scope.missing.is_empty() {
+            report.notes.push(format!(
+                "not at the source any more: {}",
+                admission.scope.missing.join(", ")
+            ));
+        }
+        report.notes.extend(plan.notes.iter().cloned());
+        report.notes.extend(
+            services
+                .lines()
+                .into_iter()
+                .filter(|line| line.level == usher_services::Level::Warning)
+                .map(|line| line.text),
+        );
+        store.collect_findings(lease, read).await?;
+        let changes = self.count(lease, report).await?;
+        report.plan = Some(plan.hash.to_string());
+        self.finish(request, lease, &sealed, plan, accepted, changes, &fingerprint, &basis, report).await
+    }
+
+    async fn accepted(&self, request: &RunRequest<'_>) -> Result<Option<Run>, Fault> {
+        let Consent::Accept(hash) = request.consent else { return Ok(None) };
+        let connection = request.connection;
+        let unknown = |why: &str| {
+            Fault::new(
+                Class::Settings,
+                format!("{why}: {hash}"),
+                "copy the hash that `usher plan` or the held run printed",
+            )
+        };
+        if hash.len() < 8 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(unknown("this is not the hash of a plan (at least 8 hex digits)"));
+        }
+        let hash = hash.to_ascii_lowercase();
+        let run = self.store.run_by_plan(connection.tenant, connection.id, &hash).await?;
+        run.map(Some).ok_or_else(|| unknown("no plan of this connection has this hash"))
+    }
+
+    async fn count(&self, lease: Lease, report: &mut Report) -> Result<bool, Fault> {
+        let store = &self.store;
+        let changes = report.take(&store.tally(lease.tenant, lease.run).await?);
+        let count = async |standing, kind| store.count_findings(lease.tenant, lease.run, standing, kind).await;
+        report.users.skipped = count(Standing::Skipped, "user").await?;
+        report.users.held = count(Standing::Held, "user").await?;
+        report.users.quarantined = count(Standing::Quarantined, "user").await?;
+        report.groups.skipped = count(Standing::Skipped, "group").await?;
+        report.groups.quarantined = count(Standing::Quarantined, "group").await?;
+        let (users, groups) = store.count_untouched(lease).await?;
+        report.users.unchanged = users;
+        report.groups.unchanged = groups;
+        Ok(changes)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    async fn finish(
+        &self,
+        request: &RunRequest<'_>,
+        lease: Lease,
+        sealed: &Sealed,
+        plan: Plan,
+        accepted: Option<Run>,
+        changes: bool,
+        fingerprint: &str,
+        basis: &str,
+        report: &mut Report,
+    ) -> Result<(), Fault> {
+        let connection = request.connection;
+        let hash = plan.hash.to_string();
+        report.holds = plan.holds;
+        report.result = match (report.holds.is_empty(), changes) {
+            (false, _) => RunResult::Held,
+            (true, true) => RunResult::Success,
+            (true, false) => RunResult::Unchanged,
+        };
+        if request.intent == Intent::Sync {
+            let may = match (&request.consent, accepted) {
+                (_, Some(seen)) if seen.plan.as_deref() == Some(hash.as_str()) => true,
+                (_, Some(seen)) => {
+                    let beyond = self.store.beyond(lease, &seen).await?;
+                    if beyond > 0 {
+                        report.holds.push(Hold::BeyondAccepted { lines: beyond });
+                    } else {
+                        report.notes.push(format!(
+                            "the source changed since the accepted plan {}; what is applied takes away nothing beyond it",
+                            seen.plan.as_deref().and_then(|plan| plan.get(..12)).unwrap_or_default()
+                        ));
+                    }
+                    beyond == 0
+                }
+                (_, None) if !changes => true,
+                (Consent::Given, None) => report.holds.is_empty(),
+                (Consent::Ask(ask), None) => ask(report),
+                (Consent::None | Consent::Accept(_), None) => {
+                    if report.holds.is_empty() {
+                        report.holds.push(Hold::Unconfirmed);
+                    }
+                    false
+                }
+            };
+            if may {
+                report.result = if changes { RunResult::Success } else { RunResult::Unchanged };
+                report.holds.clear();
+                report.applied = true;
+                request.progress.at(Phase::Apply, 0, None);
+                let keeps_place =
+                    sealed.removals() || (sealed.is_complete() && connection_reads_frozen(self, connection).await?);
+                let state = if changes { RunState::Success } else { RunState::Unchanged };
+                let document = serde_json::to_value(&*report).unwrap_or_default();
+                self.store
+                    .apply(lease, sealed.read, &Applied {
+                        plan: &hash,
+                        state,
+                        cursor: if keeps_place { sealed.cursor.as_deref() } else { connection.cursor.as_deref() },
+                        fingerprint,
+                        admitted_by: basis,
+                        managers: connection.scope.managers,
+                        storage: &sealed.storage,
+                        report: &document,
+                        now: self.now(),
+                    })
+                    .await?;
+                return Ok(());
+            }
+            report.result = RunResult::Held;
+            if report.holds.is_empty() {
+                report.holds.push(Hold::Unconfirmed);
+            }
+        }
+        let state = match report.result {
+            RunResult::Success => RunState::Success,
+            RunResult::Unchanged => RunState::Unchanged,
+            RunResult::Held => RunState::Held,
+            RunResult::Failed => RunState::Failed,
+        };
+        let document = serde_json::to_value(&*report).unwrap_or_default();
+        self.store.end_run(lease, state, Some(&hash), &document, self.now()).await?;
+        Ok(())
+    }
+}
+
+/// Whether the connection's method reads frozen content: then a complete read's cursor holds even when nothing could be removed.
+async fn connection_reads_frozen(host: &Host, connection: &Connection) -> Result<bool, Fault> {
+    Ok(matches!(host.entry(connection).await?.plugin.about().absence, usher_runtime::Absence::Snapshot))
+}
+
+/// What a read rests on: scope, settings, granted rights, the plugin itself. The host's own rules (grace, guard) are no part of what the source gives.
+fn fingerprint(connection: &Connection, entry: &Entry) -> String {
+    let settings: BTreeMap<String, serde_json::Value> = connection
+        .settings
+        .as_object()
+        .map(|map| map.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+        .unwrap_or_default();
+    let mut digest = Digester::new();
+    digest
+        .part(serde_json::to_string(&connection.scope).unwrap_or_default())
+        .part(serde_json::to_string(&settings).unwrap_or_default())
+        .part(entry.plugin.hash());
+    for interface in &entry.grant.interfaces {
+        digest.part(interface);
+    }
+    digest.finish().short()
+}

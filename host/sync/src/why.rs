@@ -1,0 +1,5 @@
+//! Not written yet.
+/// x
+pub struct Step;
+/// x
+pub struct Why;

@@ -1,0 +1,17 @@
+//! Builds the plugins that come with the host.
+
+mod building;
+
+use building::Package;
+
+fn main() {
+    let packages = [
+        Package { name: "usher-method-csv", folder: "plugins/methods/csv", examples: &[] },
+        Package { name: "usher-policy-deny-list", folder: "plugins/policies/deny-list", examples: &[] },
+        Package { name: "usher-policy-domain", folder: "plugins/policies/domain", examples: &[] },
+    ];
+    for (package, component) in packages.iter().zip(building::build(&packages)) {
+        let name = package.name.to_uppercase().replace('-', "_");
+        println!("cargo::rustc-env={name}={}", component.display());
+    }
+}

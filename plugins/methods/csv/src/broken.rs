@@ -1,0 +1,233 @@
+//! What can be wrong with a file or a row, and the one place where it becomes a sentence for the operator.
+
+use usher_plugin::{Fault, Problem};
+
+/// A file from which nothing can be proven: the run fails and nothing is changed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Broken {
+    /// The host could not give the file.
+    Host(Fault),
+    /// No bytes, or only blanks.
+    Empty,
+    /// Not text with columns: what it is, and what to do about it.
+    NotCsv(&'static str, &'static str),
+    /// The header line holds bytes that the encoding doesn't have.
+    UnreadableHeader(&'static str),
+    /// No column can be the key (or the group, or the member).
+    NoColumn {
+        /// Which column is missing: `the key`, …
+        what: &'static str,
+        /// Headers that would have been recognised.
+        usual: &'static str,
+        /// The setting that can name another.
+        mapping: &'static str,
+        /// The headers that are there.
+        headers: Vec<String>,
+    },
+    /// The column stands twice, so which one is meant?
+    TwiceColumn(String),
+    /// A setting names a column that isn't there.
+    Unmatched {
+        /// The setting.
+        setting: String,
+        /// The header it names.
+        header: String,
+        /// The headers that are there.
+        headers: Vec<String>,
+    },
+    /// The file ends inside quotes that began on this line.
+    OpenQuote(u32),
+    /// The last row, on this line, ends early and without a line break.
+    ShortLastRow {
+        /// The line.
+        line: u32,
+        /// Its number of fields.
+        found: usize,
+        /// The header's.
+        expected: usize,
+    },
+    /// A file of two-byte units with an odd number of bytes.
+    HalfUnit,
+    /// A record that goes on for longer than any row would.
+    Endless(u32),
+    /// More lines than can be counted.
+    TooLong,
+    /// The number of rows isn't the one set.
+    Rows {
+        /// Rows in the file.
+        found: u32,
+        /// Rows set.
+        expected: u32,
+    },
+    /// The SHA-256 isn't the one set.
+    Checksum(String),
+}
+
+/// At most so many headers are quoted in a sentence.
+const QUOTED_HEADERS: usize = 12;
+
+fn listed(headers: &[String]) -> String {
+    let mut text = headers
+        .iter()
+        .take(QUOTED_HEADERS)
+        .map(|header| header.chars().take(60).collect::<String>())
+        .collect::<Vec<_>>()
+        .join(", ");
+    if headers.len() > QUOTED_HEADERS {
+        text.push_str(", …");
+    }
+    text
+}
+
+impl Broken {
+    /// The fault for the host, in the file of this name.
+    pub fn in_file(self, file: &str) -> Fault {
+        let again = "nothing was changed; have the file written again";
+        Fault::Source(match self {
+            Self::Host(fault) => return fault,
+            Self::Unmatched { setting, header, headers } => {
+                return Fault::Settings(Problem {
+                    place: setting,
+                    why: format!("{file} has no column “{header}”; its columns are: {}", listed(&headers)),
+                });
+            }
+            Self::Empty => format!("{file} is empty: not even a header line; {again}"),
+            Self::NotCsv(what, advice) => format!("{file} is {what}, not CSV: {advice}"),
+            Self::UnreadableHeader(encoding) => {
+                format!("the header line of {file} is not {encoding}: set `encoding` to the file's own")
+            }
+            Self::NoColumn { what, usual, mapping, headers } => format!(
+                "{file} has no column for {what}: its first line reads “{}”. Usual headers are {usual}; \
+                 for another, set it in `{mapping}`; if the file has no header line, give it one",
+                listed(&headers)
+            ),
+            Self::TwiceColumn(header) => {
+                format!("{file} has the column “{header}” twice: which one is meant? Rename one of them")
+            }
+            Self::OpenQuote(line) => format!(
+                "{file} ends inside quotes that were opened on line {line}: the file is cut, or that quote is one \
+                 too many; {again}"
+            ),
+            Self::ShortLastRow { line, found, expected } => format!(
+                "the last row of {file}, line {line}, ends after {found} of {expected} fields: the file is cut; \
+                 {again}"
+            ),
+            Self::HalfUnit => format!("{file} ends in half a UTF-16 character: the file is cut; {again}"),
+            Self::Endless(line) => format!(
+                "line {line} of {file} goes on for more than a megabyte: a quote is opened there and never closed, \
+                 or it isn't CSV"
+            ),
+            Self::TooLong => format!("{file} has more than four thousand million lines"),
+            Self::Rows { found, expected } => format!(
+                "{file} has {found} rows, and `rows` asks for {expected}: it may be cut; nothing was changed"
+            ),
+            Self::Checksum(found) => format!(
+                "{file} has the SHA-256 {found}, not the one in `sha256`: it may be cut or another file; nothing \
+                 was changed"
+            ),
+        })
+    }
+}
+
+/// A row that can't be read. It is quarantined and the others go on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BadRow {
+    /// More or fewer fields than the header.
+    Fields {
+        /// The row's.
+        found: usize,
+        /// The header's.
+        expected: usize,
+    },
+    /// As [`BadRow::Fields`], in the file's last row: what is missing may be more than a field.
+    ShortAtEnd {
+        /// The row's.
+        found: usize,
+        /// The header's.
+        expected: usize,
+    },
+    /// Text behind a closing quote, in this column (from 1).
+    Astray(usize),
+    /// A quote in the wrong place of a row that goes over several lines: rows may have been swallowed.
+    Swallowed {
+        /// Its last line.
+        until: u32,
+    },
+    /// Bytes that the encoding doesn't have, in this column.
+    Undecodable {
+        /// Its header.
+        column: String,
+        /// The encoding.
+        encoding: &'static str,
+    },
+    /// A zero byte.
+    Zero,
+    /// An empty key (of a user or a group, or of one side of a membership).
+    Blank(String),
+    /// A key of more than 512 bytes, or with control characters.
+    BadKey(String),
+    /// Neither active nor inactive.
+    Truth {
+        /// Its header.
+        column: String,
+        /// What stands there.
+        value: String,
+    },
+    /// Neither user nor group.
+    MemberKind(String),
+    /// The same key stands on another line.
+    Repeated {
+        /// The other line.
+        other: u32,
+    },
+    /// The last line break was there last time.
+    LostNewline,
+}
+
+impl BadRow {
+    /// The reason, as a sentence for the operator.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Fields { found, expected } => {
+                format!("the row has {found} fields, the header has {expected}")
+            }
+            Self::ShortAtEnd { found, expected } => format!(
+                "the last row has {found} of {expected} fields: the file may be cut, so nobody is removed in this run"
+            ),
+            Self::Astray(column) => format!("there is text behind the closing quote of field {column}"),
+            Self::Swallowed { until } => format!(
+                "a quote is in the wrong place and the row goes on to line {until}: other rows may be swallowed, so \
+                 nobody is removed in this run"
+            ),
+            Self::Undecodable { column, encoding } => {
+                format!("“{column}” holds bytes that are not {encoding}")
+            }
+            Self::Zero => "the row holds zero bytes".to_owned(),
+            Self::Blank(column) => format!(
+                "“{column}” is empty, so nobody can say whose row this is; nobody is removed in this run"
+            ),
+            Self::BadKey(column) => {
+                format!("“{column}” is longer than 512 bytes or holds control characters")
+            }
+            Self::Truth { column, value } => format!(
+                "“{column}” says “{}”, which is neither active nor inactive: add the word to `active_values` or \
+                 `inactive_values`",
+                value.chars().take(60).collect::<String>()
+            ),
+            Self::MemberKind(value) => {
+                format!(
+                    "the member's kind is “{}”, neither user nor group",
+                    value.chars().take(60).collect::<String>()
+                )
+            }
+            Self::Repeated { other } => format!(
+                "the same key stands on line {other}: which row is right? What is stored stays, and nobody is removed \
+                 in this run"
+            ),
+            Self::LostNewline => "the file ended with a line break last time and doesn't now: it may be cut, so nobody \
+                                  is removed in this run; if that is how it is written now, set `final_newline` to \
+                                  `optional`"
+                .to_owned(),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What the operator is shown before anything is read (F78): which files, how they are understood, how many records.
+
+use crate::columns::Columns;
+use crate::files::Outside;
+use crate::read::{Reading, Sink};
+use crate::settings::{Preset, Settings};
+use crate::table::Table;
+use crate::users::People;
+use usher_plugin::{BadRecord, Change, Fault, Finding, Report, Standing};
+
+/// At most so many damaged rows are named.
+const NAMED_ROWS: usize = 5;
+
+fn good(what: String) -> Finding {
+    Finding { standing: Standing::Good, what, advice: None }
+}
+
+fn warning(what: String, advice: &str) -> Finding {
+    Finding { standing: Standing::Warning, what, advice: Some(advice.to_owned()) }
+}
+
+/// Goes through everything without handing it over.
+#[derive(Default)]
+struct Survey {
+    bad: u32,
+    named: Vec<BadRecord>,
+    nameless: bool,
+}
+
+impl Sink for Survey {
+    fn wants(&self, _: &str) -> bool {
+        false
+    }
+
+    fn take(&mut self, change: Change) {
+        if let Change::Unreadable(bad) = change {
+            self.bad += 1;
+            self.nameless |= bad.what.is_none();
+            if self.named.len() < NAMED_ROWS {
+                self.named.push(bad);
+            }
+        }
+    }
+}
+
+/// The whole report. A file that can't be used is a finding, not a fault.
+pub fn report(outside: &mut dyn Outside, settings: &Settings) -> Result<Report, Fault> {
+    let mut findings = Vec::new();
+    for setting in ["users", "groups", "memberships"] {
+        let name = match outside.open(setting)? {
+            Some(file) => file.name,
+            None => continue,
+        };
+        match Table::open(outside, setting, settings) {
+            Ok(Some(table)) => {
+                findings.push(good(describe(&table)));
+                if setting == "users" {
+                    match People::of(&table, settings) {
+                        Ok(people) => findings.extend(columns(&people.columns, &table.headers)),
+                        Err(broken) => return failed(findings, broken.in_file(&name)),
+                    }
+                }
+            }
+            Ok(None) => {}
+            Err(broken) => return failed(findings, broken.in_file(&name)),
+        }
+    }
+    let mut survey = Survey::default();
+    let mut reading = match Reading::fresh(outside, settings) {
+        Ok(reading) => reading.only_looking(),
+        Err(fault) => return failed(findings, fault),
+    };
+    if let Err(fault) = reading.run(outside, &mut survey) {
+        return failed(findings, fault);
+    }
+    let counts = reading.counts();
+    findings.push(good(format!(
+        "{} users, {} groups, {} memberships",
+        counts.users, counts.groups, counts.memberships
+    )));
+    if reading.filtered > 0 {
+        findings.push(good(format!("the filter keeps {} of {} rows out", reading.filtered, reading.user_rows)));
+    }
+    if counts.users == 0 {
+        findings.push(warning(
+            format!("{} has no row that comes in", reading.files.users.name),
+            "look at where the file comes from; a sync would stop before removing anybody",
+        ));
+    }
+    if survey.bad > 0 {
+        let named: Vec<String> =
+            survey.named.iter().map(|bad| format!("{}: {}", bad.place, bad.why)).collect();
+        let more = if survey.bad as usize > named.len() { "; …" } else { "" };
+        findings.push(warning(
+            format!("{} rows can't be read ({}{more})", survey.bad, named.join("; ")),
+            if survey.nameless {
+                "correct them: until then nobody is removed"
+            } else {
+                "correct them: until then what is stored for these records stays as it is"
+            },
+        ));
+    }
+    for line in reading.stranger_lines() {
+        findings.push(warning(line, "such memberships have no effect until both sides are there"));
+    }
+    Ok(Report { findings, counts: Some(counts), verified_domains: Vec::new() })
+}
+
+fn failed(mut findings: Vec<Finding>, fault: Fault) -> Result<Report, Fault> {
+    let (what, advice) = match fault {
+        Fault::Source(why) => (why, None),
+        Fault::Settings(problem) => (problem.why, Some(format!("change the setting `{}`", problem.place))),
+        other => return Err(other),
+    };
+    findings.push(Finding { standing: Standing::Failed, what, advice });
+    Ok(Report { findings, counts: None, verified_domains: Vec::new() })
+}
+
+fn describe(table: &Table) -> String {
+    let delimiter = match table.delimiter {
+        b',' => "commas",
+        b';' => "semicolons",
+        b'\t' => "tabs",
+        b'|' => "vertical bars",
+        _ => "its own delimiter",
+    };
+    let mut text = format!(
+        "{}: {} bytes, {}, {} columns separated by {delimiter}",
+        table.file.name,
+        table.file.size,
+        table.encoding.name(),
+        table.headers.len()
+    );
+    for skipped in &table.preamble.skipped {
+        text.push_str(&format!("; {skipped} is skipped"));
+    }
+    text
+}
+
+fn columns(columns: &Columns, headers: &[String]) -> Vec<Finding> {
+    let header = |column: usize| headers.get(column).map(String::as_str).unwrap_or_default();
+    let shape = match columns.shape.preset {
+        Preset::EntraBulk => "Microsoft Entra's bulk template (a row of examples is skipped)",
+        Preset::EntraUsers => "Microsoft Entra's “Download users”",
+        Preset::Google => "Google Workspace's user export",
+        Preset::Okta => "Okta's profile columns",
+        Preset::Plain | Preset::Auto => "plain columns",
+    };
+    let because = match columns.shape.because.as_slice() {
+        [] => String::new(),
+        headers => format!(", recognised by “{}”", headers.join("”, “")),
+    };
+    let mut findings = vec![good(format!("read as {shape}{because}"))];
+
+    let case = if columns.folds_case { ", in lower case" } else { "" };
+    findings.push(good(format!("the key is “{}”{case}", header(columns.key))));
+    let is_renamed = columns.feeds.iter().any(|(column, feed)| {
+        *column == columns.key && matches!(feed.attribute(), "userName" | "emails" | "displayName")
+    });
+    if is_renamed {
+        findings.push(warning(
+            "the key is a name or an address: somebody who is renamed will look like somebody new".to_owned(),
+            "if the file has a column that never changes (an employee number, an object id), set it as `mapping.id`",
+        ));
+    }
+    let mut reads: Vec<String> = columns
+        .feeds
+        .iter()
+        .map(|(column, feed)| {
+            let sense = match feed {
+                crate::columns::Feed::Active { inverted: true } => " (inverted)",
+                _ => "",
+            };
+            format!("{} ← {}{sense}", feed.attribute(), header(*column))
+        })
+        .collect();
+    if let Some((given, family)) = columns.display_name {
+        let parts: Vec<&str> = [given, family].into_iter().flatten().map(header).collect();
+        let where_empty = match reads.iter().any(|read| read.starts_with("displayName ←")) {
+            true => " where that is empty",
+            false => "",
+        };
+        reads.push(format!("displayName ← {}{where_empty}", parts.join(" + ")));
+    }
+    if let Some(column) = columns.groups {
+        reads.push(format!("groups ← {}", header(column)));
+    }
+    findings.push(good(format!("attributes: {}", reads.join(", "))));
+    if !columns.feeds.iter().any(|(_, feed)| feed.attribute() == "userName") {
+        findings.push(warning(
+            "no column gives a userName or an e-mail address".to_owned(),
+            "set `mapping.userName` to the column that holds it",
+        ));
+    }
+    if !columns.unused.is_empty() {
+        let unused: Vec<String> =
+            columns.unused.iter().map(|(header, why)| format!("“{header}” ({why})")).collect();
+        findings.push(good(format!("not read: {}", unused.join(", "))));
+    }
+    findings
+}

@@ -1,0 +1,194 @@
+//! A row of the users file as a user.
+
+use crate::broken::{BadRow, Broken};
+use crate::columns::{Columns, Feed, column_of};
+use crate::settings::{Preset, Settings};
+use crate::table::{Row, Table};
+use crate::truth::Words;
+use std::borrow::Cow;
+use usher_plugin::{User, Value};
+
+/// The contract's longest id, in bytes.
+const LONGEST_KEY: usize = 512;
+
+/// Where the rows of one users file are read from, and which come in.
+pub struct People {
+    /// What the columns feed.
+    pub columns: Columns,
+    /// The filter's conditions, by column: values that come in, values that don't, in lower case.
+    conditions: Vec<(usize, Vec<String>, Vec<String>)>,
+    /// The column of `active`, and whether yes means no.
+    active: Option<(usize, bool)>,
+    words: Words,
+    separator: String,
+}
+
+/// The row as text, or why not.
+pub fn cell<'a>(row: &Row<'a>, column: usize, header: &dyn Fn() -> String) -> Result<Cow<'a, str>, BadRow> {
+    row.text(column).ok_or_else(|| BadRow::Undecodable { column: header(), encoding: "text" })
+}
+
+/// A cell that names a record: not blank, at most 512 bytes, no control characters.
+pub fn key(row: &Row<'_>, column: usize, headers: &[String]) -> Result<String, BadRow> {
+    let header = || headers.get(column).cloned().unwrap_or_default();
+    let text = cell(row, column, &header)?;
+    if text.is_empty() {
+        return Err(BadRow::Blank(header()));
+    }
+    if !is_key(&text) {
+        return Err(BadRow::BadKey(header()));
+    }
+    Ok(text.into_owned())
+}
+
+/// Whether the contract allows it as an id.
+pub fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LONGEST_KEY && !text.chars().any(char::is_control)
+}
+
+/// In lower case, in place where that is possible.
+pub fn lower(mut text: String) -> String {
+    if text.is_ascii() {
+        text.make_ascii_lowercase();
+        text
+    } else {
+        text.to_lowercase()
+    }
+}
+
+impl People {
+    /// For a table that has just been opened.
+    pub fn of(table: &Table, settings: &Settings) -> Result<Self, Broken> {
+        let lower = |values: &[String]| values.iter().map(|value| value.trim().to_lowercase()).collect();
+        let conditions = settings
+            .filter
+            .iter()
+            .enumerate()
+            .map(|(at, condition)| {
+                let column = column_of(&table.headers, &condition.column, &format!("filter[{at}].column"))?;
+                Ok((column, lower(&condition.is), lower(&condition.is_not)))
+            })
+            .collect::<Result<_, Broken>>()?;
+        let columns = Columns::of(&table.headers, settings)?;
+        let active = columns.feeds.iter().find_map(|(column, feed)| match feed {
+            Feed::Active { inverted } => Some((*column, *inverted)),
+            _ => None,
+        });
+        Ok(Self {
+            columns,
+            conditions,
+            active,
+            words: Words::of(settings),
+            separator: settings.group_separator.clone(),
+        })
+    }
+
+    /// Whether it is the row of examples that Entra's template has below its header.
+    pub fn is_example(&self, row: &Row<'_>) -> bool {
+        self.columns.shape.preset == Preset::EntraBulk
+            && (0..row.cells()).filter_map(|column| row.text(column)).any(|text| {
+                text.get(..8).is_some_and(|begin| begin.eq_ignore_ascii_case("example:"))
+                    || text.to_ascii_lowercase().ends_with("chris@contoso.com")
+            })
+    }
+
+    /// Whether the filter lets a row in. What can't be read is let in, to be named as unreadable.
+    pub fn admits(&self, row: &Row<'_>) -> bool {
+        self.conditions.iter().all(|(column, is, is_not)| {
+            row.text(*column).is_none_or(|text| {
+                let text = text.to_lowercase();
+                (is.is_empty() || is.contains(&text)) && !is_not.contains(&text)
+            })
+        })
+    }
+
+    /// The row's key.
+    pub fn key(&self, row: &Row<'_>, headers: &[String]) -> Result<String, BadRow> {
+        let key = key(row, self.columns.key, headers)?;
+        Ok(if self.columns.folds_case { lower(key) } else { key })
+    }
+
+    /// The names or ids in the groups column, without blanks.
+    pub fn groups<'r>(&self, cell: &'r str) -> impl Iterator<Item = &'r str> + use<'r, '_> {
+        cell.split(self.separator.as_str()).map(str::trim).filter(|name| !name.is_empty())
+    }
+
+    /// Whether the user is active; none where no column says so.
+    pub fn active(&self, row: &Row<'_>, headers: &[String]) -> Result<Option<bool>, BadRow> {
+        let Some((column, inverted)) = self.active else { return Ok(None) };
+        match row.text(column) {
+            Some(text) if !text.is_empty() => match self.words.active(&text, inverted) {
+                Some(active) => Ok(Some(active)),
+                None => Err(BadRow::Truth {
+                    column: headers.get(column).cloned().unwrap_or_default(),
+                    value: text.into_owned(),
+                }),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    /// The whole user, of a row without flaw.
+    pub fn user(&self, row: &Row<'_>, id: String, active: Option<bool>) -> User {
+        let mut user = User { id, user_name: None, active, attributes: Vec::new() };
+        user.attributes.reserve_exact(self.columns.feeds.len() + 1);
+        let mut emails: Vec<String> = Vec::new();
+        let mut others: Vec<String> = Vec::new();
+        let mut displayed = false;
+        for (column, feed) in &self.columns.feeds {
+            let Some(text) = row.text(*column).filter(|text| !text.is_empty()) else { continue };
+            match feed {
+                Feed::UserName => user.user_name = Some(text.into_owned()),
+                Feed::FirstAddress => user.user_name = several(&text).into_iter().next(),
+                Feed::Active { .. } => {}
+                Feed::Text(name) => {
+                    displayed |= name == "displayName";
+                    user.attributes.push((name.clone(), Value::Text(text.into_owned())));
+                }
+                Feed::Manager => {
+                    let manager = text.into_owned();
+                    let manager = if self.columns.folds_case { lower(manager) } else { manager };
+                    user.attributes.push(("manager".to_owned(), Value::Text(manager)));
+                }
+                Feed::Many(name) => {
+                    user.attributes.push((name.clone(), Value::Many(several(&text))));
+                }
+                Feed::Email => emails = several(&text),
+                Feed::OtherEmail => others.extend(several(&text)),
+            }
+        }
+        // Without a primary address, a second one must not become it.
+        if !emails.is_empty() {
+            for other in others {
+                if !emails.contains(&other) {
+                    emails.push(other);
+                }
+            }
+            user.attributes.push(("emails".to_owned(), Value::Many(emails)));
+        }
+        if !displayed && let Some((given, family)) = self.columns.display_name {
+            let part = |column: Option<usize>| column.and_then(|column| row.text(column)).unwrap_or_default();
+            let name = both(&part(given), &part(family));
+            if !name.is_empty() {
+                user.attributes.push(("displayName".to_owned(), Value::Text(name)));
+            }
+        }
+        user
+    }
+}
+
+fn several(cell: &str) -> Vec<String> {
+    cell.split([';', ',']).map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// Given and family name as one: Korean and Chinese names have the family's first, without a blank.
+fn both(given: &str, family: &str) -> String {
+    let eastern = |name: &str| {
+        !name.is_empty() && name.chars().all(|c| matches!(c, '\u{AC00}'..='\u{D7A3}' | '\u{4E00}'..='\u{9FFF}'))
+    };
+    if eastern(given) && eastern(family) {
+        format!("{family}{given}")
+    } else {
+        format!("{given} {family}").trim().to_owned()
+    }
+}
