@@ -1,2 +1,27 @@
-//! The usher command.
-fn main() {}
+//! The `usher` command.
+
+use std::io::{IsTerminal, stderr, stdin, stdout};
+use std::process::ExitCode;
+use std::sync::Arc;
+use usher_cli::{Console, usher};
+use usher_services::SystemClock;
+
+fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("USHER_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_target(false).init();
+    let console = Console::new(
+        Box::new(stdout()),
+        Box::new(stderr()),
+        stdin().is_terminal() && stdout().is_terminal(),
+        stderr().is_terminal(),
+    );
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: no threads to run on: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    ExitCode::from(runtime.block_on(usher(std::env::args_os(), console, Arc::new(SystemClock))))
+}

@@ -1,7 +1,7 @@
 //! What a plugin answered, before anybody else sees it: counted, measured, and its sentences made fit for a person's screen.
 //!
 //! An answer that breaks the contract as a whole is the plugin's fault. A single record that does so becomes `unreadable`, so that
-//! it is quarantined with its reason and the others go on; its id isn't trusted, so nothing is removed in that run.
+//! it is quarantined with its reason and the others go on.
 
 use crate::contract::hook::{Decision, Verdict};
 use crate::contract::model::{
@@ -164,10 +164,24 @@ fn changes(changes: &mut [Change], limits: &Limits) -> Result<(), Ended> {
     count("members", members, limits)?;
     for (number, one) in changes.iter_mut().enumerate() {
         if let Err(why) = change(one, limits) {
-            *one = Change::Unreadable(BadRecord { what: None, place: format!("change {}", number + 1), why });
+            let place = format!("change {}", number + 1);
+            *one = Change::Unreadable(BadRecord { what: whom(one), place, why });
         }
     }
     Ok(())
+}
+
+/// Whose record it is, where that can be told. Of a membership it can't: two records are in it.
+fn whom(change: &Change) -> Option<ObjectRef> {
+    let whom = match change {
+        Change::User(User { id, .. }) | Change::UserPatch(User { id, .. }) => ObjectRef::User(id.clone()),
+        Change::Group(Group { id, .. }) | Change::GroupPatch(Group { id, .. }) => {
+            ObjectRef::Group(id.clone())
+        }
+        _ => return None,
+    };
+    let (ObjectRef::User(id) | ObjectRef::Group(id)) = &whom;
+    is_id(id).then_some(whom)
 }
 
 /// Why a single change can't be used.
@@ -303,6 +317,9 @@ mod tests {
         ])
         .ok()
         .unwrap();
+        assert!(matches!(&changes[2], Change::Unreadable(record) if record.what.is_none()));
+        let known = ObjectRef::User("a".into());
+        assert!(matches!(&changes[3], Change::Unreadable(record) if record.what == Some(known)));
         let said: Vec<_> = changes.iter().map(why).collect();
         assert_eq!(
             said,

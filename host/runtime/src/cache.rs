@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_compiled_component_is_found_again() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = crate::engine::start(false).unwrap();
+        let engine = crate::engine::start(0).unwrap();
         let cache = Cache::open(folder.path().join("compiled")).unwrap();
         cache.component(&engine, "abc", &EMPTY).unwrap();
         assert!(load(&engine, &cache.path(&engine, "abc")).is_some());
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn a_file_that_others_can_write_to_is_compiled_anew() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = crate::engine::start(false).unwrap();
+        let engine = crate::engine::start(0).unwrap();
         let cache = Cache::open(folder.path().join("compiled")).unwrap();
         cache.component(&engine, "abc", &EMPTY).unwrap();
         let path = cache.path(&engine, "abc");
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_broken_file_is_compiled_anew() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = crate::engine::start(false).unwrap();
+        let engine = crate::engine::start(0).unwrap();
         let cache = Cache::open(folder.path().join("compiled")).unwrap();
         let path = cache.path(&engine, "abc");
         fs::write(&path, b"half a file").unwrap();

@@ -8,8 +8,9 @@ use wasmtime::{
 
 /// Instances that can live at once in the pool: each slot reserves 4 GiB of addresses, of which a process has 128 TiB; a run holds a
 /// method and a handful of policies.
-const POOLED_INSTANCES: u32 = 1_000;
-/// Core instances, memories and tables that one component may have in the pool. A plugin in Rust has 5, 1 and 2; in Python 40, 1, 2.
+pub(crate) const POOLED_INSTANCES: u32 = 1_000;
+/// Core instances, memories and tables that one component may have in the pool: as [`crate::limits::INSTANCES`]; a component has one
+/// memory for each language inside, seldom more than one.
 const POOLED_CORE_INSTANCES: u32 = 200;
 const POOLED_MEMORIES: u32 = 4;
 const POOLED_TABLES: u32 = 16;
@@ -23,9 +24,9 @@ const WARM_SLOTS: u32 = 16;
 /// Addresses reserved for a memory outside a pool, so that it seldom moves when it grows: a policy's whole memory.
 const RESERVED_BYTES: u64 = crate::limits::POLICY_MEMORY_BYTES;
 
-/// An engine and its ticker; with `pooling`, from a pool if one can be reserved.
-pub(crate) fn start(pooling: bool) -> wasmtime::Result<Engine> {
-    let engine = match pooling.then(|| Engine::new(&pooled())) {
+/// An engine and its ticker, with a pool for this many instances if they are any and it can be reserved.
+pub(crate) fn start(instances: u32) -> wasmtime::Result<Engine> {
+    let engine = match (instances > 0).then(|| Engine::new(&pooled(instances))) {
         Some(Ok(engine)) => engine,
         tried => {
             if let Some(Err(error)) = tried {
@@ -50,13 +51,13 @@ fn base() -> Config {
     config
 }
 
-fn pooled() -> Config {
+fn pooled(instances: u32) -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(POOLED_INSTANCES)
-        .total_core_instances(POOLED_INSTANCES * 8)
-        .total_memories(POOLED_INSTANCES)
-        .total_tables(POOLED_INSTANCES * 4)
-        .total_stacks(POOLED_INSTANCES)
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(8))
+        .total_memories(instances)
+        .total_tables(instances.saturating_mul(4))
+        .total_stacks(instances)
         .max_core_instances_per_component(POOLED_CORE_INSTANCES)
         .max_memories_per_component(POOLED_MEMORIES)
         .max_tables_per_component(POOLED_TABLES)
@@ -104,6 +105,6 @@ mod tests {
     #[test]
     fn both_ways_of_allocating_start() {
         Engine::new(&on_demand()).unwrap();
-        Engine::new(&pooled()).unwrap();
+        Engine::new(&pooled(10)).unwrap();
     }
 }

@@ -93,7 +93,7 @@ impl Imports {
         for name in names {
             let short = name.strip_prefix(PACKAGE).map(|rest| rest.split('@').next().unwrap_or(rest));
             match short {
-                Some(MODEL | LOG) => {}
+                Some(MODEL) => {}
                 Some(short) if INTERFACES.contains(&short) => {
                     imports.interfaces.insert(short.to_owned());
                 }
@@ -114,12 +114,12 @@ impl Imports {
         asked: &BTreeSet<String>,
         grant: &Grant,
     ) -> Result<BTreeSet<String>, Refusal> {
+        let free = |name: &String| name == LOG;
         let (asked_for, unasked): (BTreeSet<_>, BTreeSet<_>) =
-            self.interfaces.iter().cloned().partition(|name| asked.contains(name));
-        let (mut granted, ungranted): (BTreeSet<_>, BTreeSet<_>) =
-            asked_for.into_iter().partition(|name| grant.interfaces.contains(name));
+            self.interfaces.iter().cloned().partition(|name| free(name) || asked.contains(name));
+        let (granted, ungranted): (BTreeSet<_>, BTreeSet<_>) =
+            asked_for.into_iter().partition(|name| free(name) || grant.interfaces.contains(name));
         if unasked.is_empty() && ungranted.is_empty() && self.foreign.is_empty() {
-            granted.insert(LOG.to_owned());
             return Ok(granted);
         }
         Err(Refusal { plugin: plugin.to_owned(), unasked, ungranted, foreign: self.foreign.clone() })
@@ -150,7 +150,13 @@ mod tests {
     fn only_what_is_asked_for_and_granted_is_linked() {
         let asked = names(&["files", "storage"]);
         let linked = imports().admit("p", &asked, &Grant::of(["files", "storage", "graph"])).unwrap();
-        assert_eq!(linked, names(&["files", "log", "storage"]));
+        assert_eq!(linked, names(&["files", "storage"]));
+    }
+
+    #[test]
+    fn the_log_needs_no_grant() {
+        let imports = Imports::new(["usher:plugin/log@0.1.0".to_owned()]);
+        assert_eq!(imports.admit("p", &names(&[]), &Grant::none()).unwrap(), names(&["log"]));
     }
 
     #[test]

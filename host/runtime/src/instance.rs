@@ -11,6 +11,7 @@ use crate::plugin::Plugin;
 use crate::service::{BoxFuture, Services};
 use crate::state::{self, State};
 use crate::wasi::RunEnvironment;
+use std::fmt;
 use std::time::Duration;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
@@ -40,6 +41,13 @@ pub(crate) struct Instance<W> {
     limits: Limits,
     live: Option<Live<W>>,
     spent: Spent,
+}
+
+impl<W> fmt::Debug for Instance<W> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.live.is_some() { "live" } else { "gone" };
+        write!(out, "{:?}, {state}", self.plugin)
+    }
 }
 
 impl<W: World> Instance<W> {

@@ -7,9 +7,10 @@ use serde_json::Value as Json;
 /// thread back before a neighbour notices, long enough that a hundred wake-ups a second cost nothing.
 pub const TICK_MS: u64 = 10;
 
-/// A policy's processor time a batch: a batch of 1,000 users takes a compiled hook about 2 ms, an interpreted one 100 ms.
+/// A policy's processor time a batch: a batch of 1,000 users takes a compiled hook 2 ms, an interpreted one about 15 ms; the rest is
+/// for long lists, and for a machine that is slower or busy.
 pub const POLICY_CPU_MS: u64 = 250;
-/// A method's processor time a page: an interpreted method parses a page of 1,000 users in about 15 ms; the rest is for
+/// A method's processor time a page: an interpreted method makes a page of 1,000 users in about 15 ms; the rest is for
 /// methods that must index a whole file before their first page.
 pub const METHOD_CPU_MS: u64 = 5_000;
 
@@ -19,14 +20,14 @@ pub const POLICY_WALL_MS: u64 = 5_000;
 /// charged to it.
 pub const METHOD_WALL_MS: u64 = 60_000;
 
-/// A batch of 1,000 users with groups and managers takes a hook about 4 MiB; an interpreter needs 20 MiB to start.
+/// A batch of 1,000 users with groups and managers takes a few MiB; the rest is for lists in settings and for an interpreter.
 pub const POLICY_MEMORY_BYTES: u64 = 64 << 20;
 /// Room for an index over a file of a million rows.
 pub const METHOD_MEMORY_BYTES: u64 = 256 << 20;
 
-/// Tables hold functions; the largest interpreter seen has 12,000 entries.
+/// A table has an entry for each function that is called through a pointer: hundreds in a plugin in Rust, thousands in an interpreter.
 pub const TABLE_ELEMENTS: u64 = 100_000;
-/// Core instances in one component: a plugin in Rust has about 5, one in Python about 40.
+/// Core instances in one component: a handful in a plugin in Rust, dozens where an interpreter is linked from parts.
 pub const INSTANCES: u64 = 200;
 /// Open WASI handles: there is nothing to open but standard streams and timers.
 pub const HANDLES: u64 = 256;

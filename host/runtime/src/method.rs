@@ -31,6 +31,7 @@ impl World for MethodWorld {
 }
 
 /// A method at work. Calls after one that broke it answer [`crate::FaultKind::Gone`].
+#[derive(Debug)]
 pub struct Method(pub(crate) Instance<MethodWorld>);
 
 impl Method {

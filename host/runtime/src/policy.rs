@@ -31,6 +31,7 @@ impl World for PolicyWorld {
 }
 
 /// A policy at work. Calls after one that broke it answer [`crate::FaultKind::Gone`].
+#[derive(Debug)]
 pub struct Policy(pub(crate) Instance<PolicyWorld>);
 
 impl Policy {

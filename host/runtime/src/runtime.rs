@@ -23,8 +23,7 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
-/// The largest component: a plugin in Python has 18 MB. Compiling takes about a second for 3 MB, so this bounds what a compile bomb
-/// can cost.
+/// The largest component: a plugin in Python has 18 MB and takes 9 s to compile, so this bounds what a compile bomb can cost.
 pub const COMPONENT_BYTES: usize = 64 << 20;
 
 /// How to run plugins.
@@ -34,14 +33,15 @@ pub struct RuntimeOptions {
     pub cache: PathBuf,
     /// The largest component.
     pub component_bytes: usize,
-    /// Whether to try for a pool of instances. Without one each instance is allocated by itself, which takes longer.
-    pub pooling: bool,
+    /// Instances that can live at once in a pool. Without room for a pool, or with 0, each is allocated by itself, which takes longer
+    /// and knows no bound.
+    pub instances: u32,
 }
 
 impl RuntimeOptions {
     /// The usual, with this folder.
     pub fn new(cache: impl Into<PathBuf>) -> Self {
-        Self { cache: cache.into(), component_bytes: COMPONENT_BYTES, pooling: true }
+        Self { cache: cache.into(), component_bytes: COMPONENT_BYTES, instances: engine::POOLED_INSTANCES }
     }
 }
 
@@ -112,7 +112,7 @@ impl Runtime {
     /// Starts the engine and its ticker.
     pub fn new(options: RuntimeOptions) -> Result<Self, RuntimeError> {
         let cache = Cache::open(options.cache)?;
-        let engine = engine::start(options.pooling).map_err(RuntimeError::Engine)?;
+        let engine = engine::start(options.instances).map_err(RuntimeError::Engine)?;
         Ok(Self(Arc::new(Inner {
             engine,
             cache,

@@ -31,10 +31,10 @@ impl Schema {
             Self { validator, names: BTreeSet::new(), secrets: BTreeSet::new(), files: BTreeSet::new() };
         for (name, property) in schema.get("properties").and_then(Json::as_object).into_iter().flatten() {
             found.names.insert(name.clone());
-            if says(schema, property, 0, &|part| part.get("writeOnly") == Some(&Json::Bool(true))) {
+            if says(schema, property, |part| part.get("writeOnly") == Some(&Json::Bool(true))) {
                 found.secrets.insert(name.clone());
             }
-            if says(schema, property, 0, &|part| part.get("format").and_then(Json::as_str) == Some("file")) {
+            if says(schema, property, |part| part.get("format").and_then(Json::as_str) == Some("file")) {
                 found.files.insert(name.clone());
             }
         }
@@ -79,12 +79,17 @@ impl Schema {
                             self.explain(error, problems);
                         }
                     }
-                    _ => add(place, error.to_string()),
+                    _ => add(place, unsaid(error)),
                 }
             }
-            kind => add(place, words(kind).unwrap_or_else(|| error.to_string())),
+            kind => add(place, words(kind).unwrap_or_else(|| unsaid(error))),
         }
     }
+}
+
+/// Any other mistake, without the value itself: it may be a secret.
+fn unsaid(error: &ValidationError<'_>) -> String {
+    error.masked_with("this").to_string()
 }
 
 /// The usual mistakes in plain words.
@@ -149,23 +154,24 @@ fn join(place: &str, name: &str) -> String {
     if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") }
 }
 
-/// Whether a property says something, itself or through what it refers to. References in a circle end at a depth no schema has.
-fn says(schema: &Json, property: &Json, depth: u8, what: &dyn Fn(&Json) -> bool) -> bool {
-    const DEEPEST: u8 = 8;
-    if depth > DEEPEST {
-        return false;
+/// Whether a property says something, itself or through what it refers to. Each reference is followed once.
+fn says(schema: &Json, property: &Json, what: impl Fn(&Json) -> bool) -> bool {
+    let mut followed = BTreeSet::new();
+    let mut parts = vec![property];
+    while let Some(part) = parts.pop() {
+        if what(part) {
+            return true;
+        }
+        let within = ["allOf", "anyOf", "oneOf"].iter().filter_map(|keyword| part.get(keyword)?.as_array());
+        parts.extend(within.flatten());
+        let pointer = part.get("$ref").and_then(Json::as_str).and_then(|reference| reference.strip_prefix('#'));
+        if let Some(pointer) = pointer
+            && followed.insert(pointer)
+        {
+            parts.extend(schema.pointer(pointer));
+        }
     }
-    let referred = property
-        .get("$ref")
-        .and_then(Json::as_str)
-        .and_then(|reference| reference.strip_prefix('#'))
-        .and_then(|pointer| schema.pointer(pointer));
-    let parts = ["allOf", "anyOf", "oneOf"]
-        .iter()
-        .filter_map(|keyword| property.get(keyword)?.as_array())
-        .flatten()
-        .chain(referred);
-    what(property) || parts.into_iter().any(|part| says(schema, part, depth + 1, what))
+    false
 }
 
 #[cfg(test)]
@@ -182,7 +188,7 @@ mod tests {
                 "users": { "type": "string", "format": "file", "minLength": 1 },
                 "groups": { "$ref": "#/$defs/Path" },
                 "encoding": { "anyOf": [{ "enum": ["utf-8", "latin1"] }, { "type": "null" }] },
-                "password": { "type": "string", "writeOnly": true },
+                "password": { "type": "string", "writeOnly": true, "not": { "pattern": "^hunter" } },
                 "columns": { "type": "object", "additionalProperties": { "type": ["string", "null"] } },
             },
             "$defs": { "Path": { "type": "string", "format": "file" } },
@@ -213,12 +219,47 @@ mod tests {
         );
         assert_eq!(said(json!({ "users": "u", "columns": { "mail": 3 } })), ["columns.mail: must be text"]);
         assert_eq!(said(json!({ "users": "u" })), Vec::<String>::new());
+        let secret = said(json!({ "users": "u", "password": "hunter2" }));
+        assert!(secret.len() == 1 && !secret[0].contains("hunter2"), "{secret:?}");
     }
 
     #[test]
     fn secrets_and_files_are_found_by_name() {
         assert_eq!(schema().secrets, BTreeSet::from(["password".to_owned()]));
         assert_eq!(schema().files, BTreeSet::from(["groups".to_owned(), "users".to_owned()]));
+    }
+
+    #[test]
+    fn a_schema_that_goes_in_circles_does_no_harm() {
+        for schema in [
+            json!({ "type": "object", "$ref": "#" }),
+            json!({ "type": "object", "properties": { "a": { "$ref": "#/properties/a" } } }),
+            json!({ "type": "object", "properties": { "a": { "allOf": [{ "$ref": "#/$defs/b" }] } },
+                    "$defs": { "b": { "anyOf": [{ "$ref": "#/$defs/c" }] }, "c": { "not": { "$ref": "#/$defs/b" } } } }),
+            json!({ "type": "object", "$dynamicRef": "#here", "$dynamicAnchor": "here" }),
+        ] {
+            let circling = Schema::new(&schema).unwrap();
+            assert_eq!(circling.problems(&json!({ "a": 1 })), []);
+        }
+    }
+
+    #[test]
+    fn a_schema_that_doubles_tmp() {
+        for levels in [4, 16, 20, 24] {
+        let mut defs = serde_json::Map::new();
+        for level in 0..levels {
+            let next = json!({ "$ref": format!("#/$defs/d{}", level + 1) });
+            defs.insert(format!("d{level}"), json!({ "allOf": [next, next] }));
+        }
+        defs.insert(format!("d{levels}"), json!({ "type": "string" }));
+        let t = std::time::Instant::now();
+        let schema = Schema::new(&json!({ "type": "object", "properties": { "a": { "$ref": "#/$defs/d0" } }, "$defs": defs })).unwrap();
+        println!("{levels} new {:?}", t.elapsed());
+        let t = std::time::Instant::now();
+        println!("{} {:?}", schema.problems(&json!({ "a": "x" })).len(), t.elapsed());
+        let t = std::time::Instant::now();
+        println!("{} {:?}", schema.problems(&json!({ "a": 1 })).len(), t.elapsed());
+        }
     }
 
     #[test]

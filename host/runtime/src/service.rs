@@ -5,13 +5,17 @@
 
 use crate::door::Weigh;
 use crate::grant::{PACKAGE, VERSION};
+use crate::limits::TICK_MS;
 use crate::state::State;
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::time::{Duration, Instant};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentNamedList, Lift, Linker, LinkerInstance, Lower};
+
+const TICK: Duration = Duration::from_millis(TICK_MS);
 
 /// What an async function gives when it is kept as a value.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -58,7 +62,7 @@ impl<S: Service> Functions<'_, S> {
         Ok(self)
     }
 
-    /// A function that may wait. The guest's processor time doesn't run meanwhile; the clock on the wall does.
+    /// A function that may wait. Waiting isn't charged to the guest's processor time, only to the clock on the wall.
     pub fn waiting<P, R>(
         &mut self,
         name: &str,
@@ -73,8 +77,13 @@ impl<S: Service> Functions<'_, S> {
                 Box::new(async move {
                     let state = store.data_mut();
                     state.door.enter(S::INTERFACE, parameters.bytes())?;
+                    let entered = Instant::now();
                     let result = body(state.services.get::<S>()?, parameters).await;
                     state.door.carry(result.bytes())?;
+                    // Only after a whole tick, or a guest that calls often enough would never be charged.
+                    if entered.elapsed() >= TICK {
+                        store.set_epoch_deadline(1);
+                    }
                     Ok(result)
                 })
             })

@@ -253,7 +253,7 @@ impl Apply<'_> {
                 let written = changed_rows(page(&row)?, &changed, DISPLAY_NAME)?;
                 self.with_rows(
                     "UPDATE groups SET display_name = j.value->>'name', attributes = j.value->>'attributes', updated_at = $3
-                     FROM json_each($4) j WHERE tenant = $1 AND id = j.value->>'id' AND origin = $2",
+                     FROM json_each($4) j WHERE tenant = $1 AND groups.id = j.value->>'id' AND origin = $2",
                     rows(&written)?,
                 )
                 .await?;
@@ -331,7 +331,7 @@ impl Apply<'_> {
                     "UPDATE users SET user_name = j.value->>'name', user_name_key = j.value->>'key',
                          active = j.value->>'active', attributes = j.value->>'attributes', paths = j.value->>'paths',
                          updated_at = $3
-                     FROM json_each($4) j WHERE tenant = $1 AND id = j.value->>'id' AND origin = $2",
+                     FROM json_each($4) j WHERE tenant = $1 AND users.id = j.value->>'id' AND origin = $2",
                     rows(&written)?,
                 )
                 .await?;
@@ -410,7 +410,7 @@ impl Apply<'_> {
             self.with_rows(
                 "UPDATE users SET manager = (SELECT b.id FROM users b WHERE b.tenant = $1 AND b.user_name_key = j.value->>1),
                      updated_at = $3
-                 FROM json_each($4) j WHERE tenant = $1 AND id = j.value->>0 AND origin = $2",
+                 FROM json_each($4) j WHERE tenant = $1 AND users.id = j.value->>0 AND origin = $2",
                 rows(&pairs)?,
             )
             .await?;

@@ -276,8 +276,8 @@ impl Store {
 
     /// All groups that the source has or that are linked: groups are few.
     pub async fn due_groups(&self, read: Read) -> Result<Vec<DueGroup>, StoreError> {
-        let sql = "SELECT json_group_array(json_object('id', id, 'raw', raw, 'present', present, 'outcome', outcome,
-                 'problem', problem, 'record', l.record, 'owns', l.owns, 'left_at', NULL, 'matched', NULL,
+        let sql = "SELECT json_group_array(json_object('id', e.id, 'raw', e.raw, 'present', e.present, 'outcome', e.outcome,
+                 'problem', e.problem, 'record', l.record, 'owns', l.owns, 'left_at', NULL, 'matched', NULL,
                  'name', g.display_name, 'active', 1, 'attributes', g.attributes, 'origin', g.origin, 'paths', NULL,
                  'held', 0, 'groups', NULL)) FROM (
              SELECT m.source_id AS id, m.raw, 1 AS present, m.outcome, m.problem FROM mirror_groups m

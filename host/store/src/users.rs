@@ -20,12 +20,14 @@ pub struct UserRow {
     pub attributes: Attributes,
     /// The name of the connection that owns it; none: manual.
     pub origin: Option<String>,
-    /// The manager's userName.
-    pub manager: Option<String>,
+    /// The source's key, where the owning connection knows one.
+    pub external_id: Option<String>,
+    /// The manager: id and userName.
+    pub manager: Option<(String, String)>,
     /// Its paths, the primary one first.
     pub paths: Vec<String>,
-    /// The names of the groups it is directly in.
-    pub groups: Vec<String>,
+    /// The groups it is directly in, by name: id and name.
+    pub groups: Vec<(String, String)>,
     /// Its links: connection, source id, leaving since.
     pub links: Vec<(String, String, Option<i64>)>,
 }
@@ -61,19 +63,23 @@ struct Json {
     active: i64,
     attributes: String,
     origin: Option<String>,
+    external_id: Option<String>,
     manager: Option<String>,
+    manager_name: Option<String>,
     paths: Option<String>,
-    groups: String,
-    links: String,
+    groups: Vec<(String, String)>,
+    links: Vec<(String, String, Option<i64>)>,
 }
 
 const SHOWN: &str = "json_object('id', u.id, 'user_name', u.user_name, 'active', u.active, 'attributes', u.attributes,
     'origin', CASE WHEN u.origin IS NULL THEN NULL ELSE (SELECT c.name FROM connections c WHERE c.tenant = u.tenant AND c.id = u.origin) END,
-    'manager', (SELECT b.user_name FROM users b WHERE b.tenant = u.tenant AND b.id = u.manager), 'paths', u.paths,
-    'groups', (SELECT json_group_array(name) FROM (SELECT DISTINCT g.display_name AS name FROM memberships m
+    'external_id', (SELECT MIN(l.source_id) FROM user_links l WHERE l.tenant = u.tenant AND l.record = u.id
+        AND l.connection = COALESCE(u.origin, l.connection)),
+    'manager', u.manager, 'manager_name', (SELECT b.user_name FROM users b WHERE b.tenant = u.tenant AND b.id = u.manager), 'paths', u.paths,
+    'groups', (SELECT json(json_group_array(json_array(id, name))) FROM (SELECT DISTINCT g.id, g.display_name AS name FROM memberships m
         JOIN groups g ON g.tenant = m.tenant AND g.id = m.group_id
-        WHERE m.tenant = u.tenant AND m.member_id = u.id ORDER BY 1)),
-    'links', (SELECT json_group_array(json_array(c.name, l.source_id, l.left_at)) FROM user_links l
+        WHERE m.tenant = u.tenant AND m.member_id = u.id ORDER BY 2, 1)),
+    'links', (SELECT json(json_group_array(json_array(c.name, l.source_id, l.left_at))) FROM user_links l
         JOIN connections c ON c.tenant = l.tenant AND c.id = l.connection
         WHERE l.tenant = u.tenant AND l.record = u.id))";
 
@@ -85,10 +91,11 @@ fn shown(json: Json) -> Result<UserRow, StoreError> {
         active: json.active == 1,
         attributes: document(&json.attributes, "user")?,
         origin: json.origin,
-        manager: json.manager,
+        external_id: json.external_id,
+        manager: json.manager.map(|id| (id, json.manager_name.unwrap_or_default())),
         paths: json.paths.map(|paths| document(&paths, "list of paths")).transpose()?.unwrap_or_default(),
-        groups: document(&json.groups, "list of groups")?,
-        links: document(&json.links, "list of links")?,
+        groups: json.groups,
+        links: json.links,
     })
 }
 

@@ -134,6 +134,35 @@ impl Host {
         method.check().await.map_err(|error| Fault::of_call(&connection.method, error))
     }
 
+    /// What a policy says to its settings: nothing where it takes them.
+    pub async fn check_policy(
+        &self,
+        tenant: i64,
+        plugin: &str,
+        settings: &serde_json::Value,
+    ) -> Result<Vec<String>, Fault> {
+        let entry = self.catalogue.find(tenant, plugin).await.map_err(|error| {
+            Fault::new(Class::Plugin, error.to_string(), "`usher plugin list` shows which plugins there are")
+        })?;
+        let services = Services::new(self.clock.now());
+        let failed = |error| Fault::of_call(plugin, error);
+        let mut policy = self
+            .catalogue
+            .runtime()
+            .policy(
+                &entry.plugin,
+                &entry.grant,
+                services.offer(),
+                &self.options.policy_limits,
+                services.environment(0),
+            )
+            .await
+            .map_err(failed)?;
+        let answer = policy.configure(&settings.to_string()).await.map_err(failed)?;
+        let problems = answer.err().unwrap_or_default();
+        Ok(problems.into_iter().map(|problem| format!("{}: {}", problem.place, problem.why)).collect())
+    }
+
     /// A configured method outside a run: for looking at the source.
     pub async fn look(&self, connection: &Connection) -> Result<Method, Fault> {
         let entry = self.entry(connection).await?;

@@ -27,4 +27,4 @@ pub use host::{Host, HostOptions};
 pub use progress::{Phase, Progress, Silent};
 pub use report::{GroupCounts, MembershipCounts, Report, RunResult, UserCounts};
 pub use run::{Consent, RunRequest};
-pub use why::{Step, Why};
+pub use why::{Origin, Step, Why};

@@ -1,5 +1,371 @@
-//! Not written yet.
-/// x
-pub struct Step;
-/// x
-pub struct Why;
+//! Why somebody is in, out, or as they are: worked out anew from mirror, policies and history, step by step.
+
+use crate::chain::{Chain, Surrounded};
+use crate::fault::Fault;
+use crate::host::Host;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use usher_model::{MANAGER, User};
+use usher_planner::{GroupGraph, GroupNode, InScope};
+use usher_store::{Connection, Mirror, Read, UserRow, Verdict};
+
+/// One step of an explanation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// What was looked at: source, scope, policy, match, directory, history.
+    pub at: String,
+    /// Whether this step lets the person through; none where it only informs.
+    pub passes: Option<bool>,
+    /// What it says.
+    pub says: String,
+}
+
+/// Where one field's value comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// The field.
+    pub field: String,
+    /// Its value.
+    pub value: String,
+    /// Where it comes from.
+    pub from: String,
+    /// What it was before, and the run that changed it.
+    pub before: Option<String>,
+}
+
+/// An explanation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Why {
+    /// Who was asked about.
+    pub who: String,
+    /// in, out, leaving, waiting, manual or unknown.
+    pub standing: String,
+    /// In one sentence.
+    pub because: String,
+    /// For somebody who is out: the first thing that would have to change.
+    pub first_change: Option<String>,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// Where each field's value comes from, for somebody in the directory.
+    pub fields: Vec<Origin>,
+}
+
+fn step(at: impl Into<String>, passes: Option<bool>, says: impl Into<String>) -> Step {
+    Step { at: at.into(), passes, says: says.into() }
+}
+
+fn words(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+struct Ground {
+    graph: GroupGraph,
+    scope: InScope,
+}
+
+impl Ground {
+    async fn of(host: &Host, connection: &Connection, read: Read) -> Result<Self, Fault> {
+        let nodes: Vec<_> = host
+            .store
+            .groups_for_review(read)
+            .await?
+            .into_iter()
+            .filter_map(|review| {
+                let mut group = review.raw?;
+                let mut left_out = None;
+                if let Some(outcome) = &review.outcome {
+                    outcome.edit_group(&mut group);
+                    left_out = (outcome.decision == Verdict::LeaveOut).then(|| outcome.words());
+                }
+                Some(GroupNode { name: group.label().to_owned(), kind: group.kind, id: group.id, left_out })
+            })
+            .collect();
+        let graph = GroupGraph::new(nodes, host.store.group_edges(read).await?);
+        let scope = connection.scope.judge(&graph);
+        Ok(Self { graph, scope })
+    }
+
+    fn names(&self, ids: &[String]) -> Vec<String> {
+        ids.iter()
+            .map(|id| {
+                let node = self.graph.at(id).and_then(|at| self.graph.node(at));
+                node.map_or_else(|| id.clone(), |node| node.name.clone())
+            })
+            .collect()
+    }
+
+    /// One way from a chosen group down to one of the user's own groups.
+    fn way(&self, direct: &[String]) -> Option<String> {
+        let rooted = !self.scope.everyone() || !self.scope.roots.is_empty();
+        let paths = usher_planner::Paths::new(&self.graph, &self.scope, rooted);
+        paths.of_user(direct.iter().filter_map(|id| self.graph.at(id))).into_iter().next()
+    }
+}
+
+impl Host {
+    /// Explains somebody, by userName, e-mail address, source id or directory id.
+    pub async fn why(&self, connection: &Connection, who: &str) -> Result<Why, Fault> {
+        let users = self.store.find_users(connection.tenant, who).await?;
+        let user = users.into_iter().next();
+        let record = user.as_ref().map(|user| user.id.as_str());
+        let found = self.store.mirror_of(connection.tenant, connection.id, who, record).await?;
+        let mut steps = Vec::new();
+        let Some(mirror) = found.into_iter().next() else {
+            return self.unknown(connection, who, user, steps).await;
+        };
+        let label = mirror.raw.as_ref().map_or(mirror.id.as_str(), User::label).to_owned();
+        steps.push(step(
+            "source",
+            Some(true),
+            format!("{} has {label} as record {}", connection.name, mirror.id),
+        ));
+        let verdict = self.judge(connection, &mirror, &mut steps).await?;
+        let fields = match &user {
+            Some(user) => self.fields(connection, user, &mirror).await?,
+            None => Vec::new(),
+        };
+        if let Some(user) = &user {
+            self.directory(connection, user, &mirror, &mut steps).await?;
+        }
+        let (standing, because, first_change) = match (verdict, &user, mirror.left_at) {
+            (Some((because, change)), Some(user), Some(_)) => {
+                ("leaving", format!("{} is leaving: {because}", user.user_name), Some(change))
+            }
+            (Some((because, change)), Some(user), None) if mirror.record.is_some() => (
+                "waiting",
+                format!("{} stays as he is: {because}", user.user_name),
+                Some(change),
+            ),
+            (Some((because, change)), _, _) => ("out", format!("{label} is out: {because}"), Some(change)),
+            (None, Some(user), _) if user.origin.is_some() => {
+                ("in", format!("{} is in: nothing keeps him out", user.user_name), None)
+            }
+            (None, Some(user), _) => (
+                "manual",
+                format!("{} was made by hand and is linked to the source's record", user.user_name),
+                None,
+            ),
+            (None, None, _) => (
+                "out",
+                format!("{label} isn't in the directory yet: no run has been applied since he could come in"),
+                Some("apply a run: `usher sync`".to_owned()),
+            ),
+        };
+        Ok(Why { who: who.to_owned(), standing: standing.to_owned(), because, first_change, steps, fields })
+    }
+
+    async fn unknown(
+        &self,
+        connection: &Connection,
+        who: &str,
+        user: Option<UserRow>,
+        mut steps: Vec<Step>,
+    ) -> Result<Why, Fault> {
+        steps.push(step("source", Some(false), format!("{} has nobody who is {who}", connection.name)));
+        let Some(user) = user else {
+            return Ok(Why {
+                who: who.to_owned(),
+                standing: "unknown".to_owned(),
+                because: format!("nobody at {} or in the directory is {who}", connection.name),
+                first_change: Some(format!(
+                    "{who} would have to be at the source, and a run to be applied; check the spelling"
+                )),
+                steps,
+                fields: Vec::new(),
+            });
+        };
+        let link = user.links.iter().find(|(name, _, _)| *name == connection.name);
+        let (standing, because, first_change) = match (&user.origin, link) {
+            (_, Some((_, id, Some(_)))) => (
+                "leaving",
+                format!("{} is leaving: record {id} is no longer at the source", user.user_name),
+                Some(format!("record {id} would have to be at the source again before the grace period ends")),
+            ),
+            (None, _) => ("manual", format!("{} was made by hand; no sync changes him", user.user_name), None),
+            (Some(origin), _) => {
+                ("in", format!("{} belongs to the connection {origin}", user.user_name), None)
+            }
+        };
+        for (run, line) in self.store.history(connection.tenant, &user.id, 3).await? {
+            steps.push(step("history", None, format!("run {run}: {} ({})", line.action, line.reason)));
+        }
+        Ok(Why {
+            who: who.to_owned(),
+            standing: standing.to_owned(),
+            because,
+            first_change,
+            steps,
+            fields: Vec::new(),
+        })
+    }
+
+    /// Walks through scope, chain and problems. Gives what keeps the person out, and what would have to change.
+    async fn judge(
+        &self,
+        connection: &Connection,
+        mirror: &Mirror,
+        steps: &mut Vec<Step>,
+    ) -> Result<Option<(String, String)>, Fault> {
+        let problem = mirror.problem.as_ref().and_then(|problem| {
+            serde_json::from_str::<BTreeMap<String, String>>(problem).ok()?.remove("why")
+        });
+        if let (Some(place), Some(why)) = (&mirror.place, &problem) {
+            steps.push(step("source", Some(false), format!("{place}: {why}")));
+            return Ok(Some((
+                format!("the source's record could not be read ({place}: {why})"),
+                format!("correct {place}"),
+            )));
+        }
+        let Some(raw) = &mirror.raw else { return Ok(None) };
+        let read =
+            Read { tenant: connection.tenant, connection: connection.id, id: 0, incremental: true };
+        let ground = Ground::of(self, connection, read).await?;
+        let names = ground.names(&mirror.groups);
+        let direct = if names.is_empty() { "no group".to_owned() } else { names.join(", ") };
+        let places: Vec<_> = mirror.groups.iter().filter_map(|id| ground.graph.at(id)).collect();
+        if !ground.scope.holds_user(places.iter().copied()) {
+            steps.push(step("scope", Some(false), format!("in {direct}: none of the chosen groups")));
+            return Ok(Some((
+                "he is in none of the chosen groups".to_owned(),
+                "put him into a chosen group at the source, or choose one of his groups".to_owned(),
+            )));
+        }
+        let way = ground.way(&mirror.groups).map(|way| format!(", by {way}")).unwrap_or_default();
+        let scope = if ground.scope.everyone() { "the scope is everybody" } else { "through a chosen group" };
+        steps.push(step("scope", Some(true), format!("{scope}; in {direct}{way}")));
+
+        let mut chain = Chain::load(self, connection.tenant).await?;
+        let manager = match raw.text(MANAGER) {
+            Some(manager) => self.store.source_users(read, &[manager.to_owned()]).await?.remove(manager),
+            None => None,
+        };
+        let mut groups: Vec<_> = ground
+            .graph
+            .ancestors(places)
+            .into_iter()
+            .filter(|&at| ground.scope.holds(at))
+            .filter_map(|at| ground.graph.node(at))
+            .map(|node| (node.id.clone(), node.name.clone()))
+            .collect();
+        groups.sort();
+        let input = Surrounded { user: raw.clone(), groups, manager };
+        let mut said = Vec::new();
+        let outcome = chain.review(std::slice::from_ref(&input), Some(&mut said)).await?.into_iter().next();
+        let keeps = outcome.as_ref().is_none_or(|outcome| outcome.decision == Verdict::Keep);
+        let last = said.len();
+        for (at, said) in said.into_iter().enumerate() {
+            let passes = keeps || at + 1 < last;
+            steps.push(step(format!("policy {}", said.policy), Some(passes), said.words));
+        }
+        if let Some(outcome) = outcome.filter(|outcome| outcome.decision != Verdict::Keep) {
+            let by = outcome.by.clone();
+            return Ok(Some((
+                outcome.words(),
+                format!("change the policy {by} (`usher policy list`), or what it looks at"),
+            )));
+        }
+        if let Some(why) = problem {
+            steps.push(step("match", Some(false), why.clone()));
+            return Ok(Some((why.clone(), format!("settle this first: {why}"))));
+        }
+        if mirror.record.is_some() {
+            steps.push(step("match", Some(true), "bound to his record by the source's id"));
+        }
+        Ok(None)
+    }
+
+    async fn directory(
+        &self,
+        connection: &Connection,
+        user: &UserRow,
+        mirror: &Mirror,
+        steps: &mut Vec<Step>,
+    ) -> Result<(), Fault> {
+        let whose = match &user.origin {
+            Some(origin) => format!("belongs to {origin}"),
+            None => "made by hand".to_owned(),
+        };
+        let active = if user.active { "active" } else { "inactive" };
+        let leaving = if mirror.left_at.is_some() { ", leaving" } else { "" };
+        steps.push(step("directory", None, format!("{} ({}), {active}{leaving}, {whose}", user.user_name, user.id)));
+        for (run, line) in self.store.history(connection.tenant, &user.id, 3).await? {
+            steps.push(step("history", None, format!("run {run}: {} ({})", line.action, line.reason)));
+        }
+        let held = self.store.runs(connection.tenant, Some(connection.id), 1).await?;
+        if let Some(run) = held.first().filter(|run| run.state == usher_store::RunState::Held) {
+            steps.push(step("guard", None, format!("run {} is held: nothing of it was applied", run.id)));
+        }
+        Ok(())
+    }
+
+    async fn fields(
+        &self,
+        connection: &Connection,
+        user: &UserRow,
+        mirror: &Mirror,
+    ) -> Result<Vec<Origin>, Fault> {
+        let history = self.store.history(connection.tenant, &user.id, 200).await?;
+        let before = |field: &str| {
+            history.iter().find_map(|(run, line)| {
+                let changes: usher_planner::Changes = serde_json::from_str(&line.changes).ok()?;
+                let change = changes.get(field)?;
+                let was = change.0.as_ref()?;
+                Some(format!("{} (until run {run})", words(was)))
+            })
+        };
+        let empty = BTreeMap::new();
+        let edits = mirror.outcome.as_ref().map_or(&empty, |outcome| &outcome.edits);
+        let from = |field: &str, value: &str| -> String {
+            if user.origin.is_none() {
+                return "made by hand".to_owned();
+            }
+            if edits.contains_key(field) {
+                return "the policies".to_owned();
+            }
+            let raw = mirror.raw.as_ref();
+            let source = match field {
+                "userName" => raw.and_then(|raw| raw.user_name.clone()),
+                "active" => raw.map(|raw| raw.is_active().to_string()),
+                _ => raw.and_then(|raw| raw.attributes.get(field)).map(ToString::to_string),
+            };
+            match source {
+                Some(source) if source.trim() == value => format!("the source ({})", connection.name),
+                Some(_) => "edited here; the source's value returns at the next run".to_owned(),
+                None => "only here".to_owned(),
+            }
+        };
+        let mut fields = Vec::new();
+        let mut add = |field: &str, value: String| {
+            let from = from(field, &value);
+            fields.push(Origin { field: field.to_owned(), from, before: before(field), value });
+        };
+        add("userName", user.user_name.clone());
+        if mirror.left_at.is_none() {
+            add("active", user.active.to_string());
+        }
+        for (field, value) in &user.attributes {
+            add(field, value.to_string());
+        }
+        if let Some((_, manager)) = &user.manager {
+            fields.push(Origin {
+                field: MANAGER.to_owned(),
+                value: manager.clone(),
+                from: format!("the source ({})", connection.name),
+                before: before(MANAGER),
+            });
+        }
+        if let Some(path) = user.paths.first() {
+            fields.push(Origin {
+                field: "path".to_owned(),
+                value: path.clone(),
+                from: "his groups".to_owned(),
+                before: before("path"),
+            });
+        }
+        Ok(fields)
+    }
+}

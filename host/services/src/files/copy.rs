@@ -6,11 +6,15 @@ use std::fs::{self, File as Disk, Metadata};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use tempfile::TempDir;
 use usher_runtime::contract::files::File;
 use usher_runtime::contract::model::{Fault, Problem};
 use usher_runtime::one_line;
+
+/// Read at once, and how many of these are under way between reading and hashing.
+const BUFFER_BYTES: usize = 1 << 20;
+const BUFFERS: usize = 4;
 
 /// A frozen content. The folder lives as long as a copy in it.
 #[derive(Debug)]
@@ -75,23 +79,11 @@ impl Copy {
             Fault::Source(format!("{setting}: can't make a private copy of {shown}: {error}"))
         };
         let mut copy = tempfile::NamedTempFile::new_in(folder.path()).map_err(no_room)?;
-        let mut hash = Sha256::new();
-        let mut buffer = vec![0; CHUNK_BYTES];
-        let mut size = 0_u64;
-        loop {
-            let read = match original.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => buffer.get(..read).unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(failed(error)),
-            };
-            size += read.len() as u64;
-            if size > before.len() {
-                return Err(changed());
-            }
-            hash.update(read);
-            copy.write_all(read).map_err(no_room)?;
-        }
+        let (size, sha256) =
+            pour(&mut original, copy.as_file_mut(), before.len()).map_err(|error| match error {
+                Pouring::Reading(error) => failed(error),
+                Pouring::Writing(error) => no_room(error),
+            })?;
         let after = fs::metadata(&real).map_err(|_| changed())?;
         if size != before.len() || state(&after) != state(&before) {
             return Err(changed());
@@ -99,13 +91,7 @@ impl Copy {
         // Kept under its name until the run is over, so that an operator can see what takes up the room.
         let (content, _) = copy.keep().map_err(|error| no_room(error.error))?;
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        Ok(Self {
-            name: one_line(&name, 255),
-            sha256: hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
-            size,
-            content,
-            _folder: folder,
-        })
+        Ok(Self { name: one_line(&name, 255), sha256, size, content, _folder: folder })
     }
 
     /// What the plugin is told.
@@ -132,6 +118,50 @@ impl Copy {
         })?;
         Ok(chunk)
     }
+}
+
+enum Pouring {
+    Reading(io::Error),
+    Writing(io::Error),
+}
+
+/// Copies and hashes; gives the size and the hash. Hashing takes about as long as copying, so it has a thread of its own. Ends soon after
+/// `expected` bytes: the file has grown.
+fn pour(from: &mut Disk, to: &mut Disk, expected: u64) -> Result<(u64, String), Pouring> {
+    std::thread::scope(|scope| {
+        let (full, filled) = mpsc::sync_channel::<Vec<u8>>(BUFFERS);
+        let (empty, emptied) = mpsc::channel();
+        let hashing = scope.spawn(move || {
+            let mut hash = Sha256::new();
+            for buffer in filled {
+                hash.update(&buffer);
+                // Nobody wants it back once everything is read.
+                let _ = empty.send(buffer);
+            }
+            hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        });
+        let mut size = 0;
+        let mut made = 0;
+        while size <= expected {
+            let mut buffer = if made < BUFFERS { Vec::new() } else { emptied.recv().unwrap_or_default() };
+            made += 1;
+            buffer.clear();
+            let most = BUFFER_BYTES as u64;
+            let read = from.take(most).read_to_end(&mut buffer).map_err(Pouring::Reading)?;
+            if read == 0 {
+                break;
+            }
+            to.write_all(&buffer).map_err(Pouring::Writing)?;
+            size += read as u64;
+            // The other end is only gone if hashing panicked, which `join` tells.
+            let _ = full.send(buffer);
+        }
+        drop(full);
+        match hashing.join() {
+            Ok(sha256) => Ok((size, sha256)),
+            Err(_) => Err(Pouring::Reading(io::Error::other("hashing failed"))),
+        }
+    })
 }
 
 /// What tells that a file is the same and unchanged; only a second write within one tick of the file system's clock, some

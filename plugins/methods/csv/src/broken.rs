@@ -5,7 +5,7 @@ use usher_plugin::{Fault, Problem};
 /// A file from which nothing can be proven: the run fails and nothing is changed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Broken {
-    /// The host could not give the file.
+    /// The host could not give the file, or the fault is of another file and told already.
     Host(Fault),
     /// No bytes, or only blanks.
     Empty,
@@ -50,6 +50,8 @@ pub enum Broken {
     HalfUnit,
     /// A record that goes on for longer than any row would.
     Endless(u32),
+    /// More columns than a record may have attributes.
+    TooManyColumns(usize),
     /// More lines than can be counted.
     TooLong,
     /// The number of rows isn't the one set.
@@ -117,6 +119,9 @@ impl Broken {
                 "line {line} of {file} goes on for more than a megabyte: a quote is opened there and never closed, \
                  or it isn't CSV"
             ),
+            Self::TooManyColumns(found) => {
+                format!("{file} has {found} columns, more than a record may have attributes")
+            }
             Self::TooLong => format!("{file} has more than four thousand million lines"),
             Self::Rows { found, expected } => format!(
                 "{file} has {found} rows, and `rows` asks for {expected}: it may be cut; nothing was changed"
@@ -162,6 +167,10 @@ pub enum BadRow {
     },
     /// A zero byte.
     Zero,
+    /// A cell that is longer than any attribute.
+    LongCell(String),
+    /// More groups than one row can name.
+    TooManyGroups(usize),
     /// An empty key (of a user or a group, or of one side of a membership).
     Blank(String),
     /// A key of more than 512 bytes, or with control characters.
@@ -203,6 +212,8 @@ impl BadRow {
                 format!("“{column}” holds bytes that are not {encoding}")
             }
             Self::Zero => "the row holds zero bytes".to_owned(),
+            Self::LongCell(column) => format!("“{column}” is longer than 64 KiB"),
+            Self::TooManyGroups(found) => format!("the row names {found} groups, more than fit on a page"),
             Self::Blank(column) => format!(
                 "“{column}” is empty, so nobody can say whose row this is; nobody is removed in this run"
             ),

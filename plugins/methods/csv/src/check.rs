@@ -1,12 +1,19 @@
 //! What the operator is shown before anything is read (F78): which files, how they are understood, how many records.
 
+use crate::broken::Broken;
 use crate::columns::Columns;
 use crate::files::Outside;
+use crate::groups::GroupColumns;
+use crate::memberships::MembershipColumns;
 use crate::read::{Reading, Sink};
 use crate::settings::{Preset, Settings};
 use crate::table::Table;
 use crate::users::People;
-use usher_plugin::{BadRecord, Change, Fault, Finding, Report, Standing};
+use usher_plugin::{BadRecord, Change, Fault, Finding, MemberKind, Report, Standing};
+
+/// At most so many chunks (225 MiB) are gone through: a host hands over 256 MiB in one call. A million people with their
+/// memberships fit.
+const MOST_CHUNKS: u32 = 900;
 
 /// At most so many damaged rows are named.
 const NAMED_ROWS: usize = 5;
@@ -41,27 +48,25 @@ impl Sink for Survey {
             }
         }
     }
+
+    fn member(&mut self, _: &str, _: &str, _: MemberKind) {}
 }
 
 /// The whole report. A file that can't be used is a finding, not a fault.
 pub fn report(outside: &mut dyn Outside, settings: &Settings) -> Result<Report, Fault> {
     let mut findings = Vec::new();
     for setting in ["users", "groups", "memberships"] {
-        let name = match outside.open(setting)? {
-            Some(file) => file.name,
-            None => continue,
+        let name = match outside.open(setting) {
+            Ok(Some(file)) => file.name,
+            Ok(None) => continue,
+            Err(fault) => return failed(findings, fault),
         };
-        match Table::open(outside, setting, settings) {
-            Ok(Some(table)) => {
-                findings.push(good(describe(&table)));
-                if setting == "users" {
-                    match People::of(&table, settings) {
-                        Ok(people) => findings.extend(columns(&people.columns, &table.headers)),
-                        Err(broken) => return failed(findings, broken.in_file(&name)),
-                    }
-                }
-            }
-            Ok(None) => {}
+        let seen = Table::open(outside, setting, settings).and_then(|table| match table {
+            Some(table) => understood(&table, setting, settings),
+            None => Ok(Vec::new()),
+        });
+        match seen {
+            Ok(seen) => findings.extend(seen),
             Err(broken) => return failed(findings, broken.in_file(&name)),
         }
     }
@@ -70,18 +75,23 @@ pub fn report(outside: &mut dyn Outside, settings: &Settings) -> Result<Report, 
         Ok(reading) => reading.only_looking(),
         Err(fault) => return failed(findings, fault),
     };
-    if let Err(fault) = reading.run(outside, &mut survey) {
-        return failed(findings, fault);
-    }
+    let is_whole = match reading.run(outside, &mut survey, MOST_CHUNKS) {
+        Ok(is_whole) => is_whole,
+        Err(fault) => return failed(findings, fault),
+    };
     let counts = reading.counts();
-    findings.push(good(format!(
-        "{} users, {} groups, {} memberships",
-        counts.users, counts.groups, counts.memberships
-    )));
+    let told =
+        format!("{} users, {} groups, {} memberships", counts.users, counts.groups, counts.memberships);
+    findings.push(good(if is_whole {
+        told
+    } else {
+        format!("the files are large, so only their first part was looked at: {told} so far")
+    }));
     if reading.filtered > 0 {
-        findings.push(good(format!("the filter keeps {} of {} rows out", reading.filtered, reading.user_rows)));
+        findings
+            .push(good(format!("the filter keeps {} of {} rows out", reading.filtered, reading.user_rows)));
     }
-    if counts.users == 0 {
+    if is_whole && counts.users == 0 {
         findings.push(warning(
             format!("{} has no row that comes in", reading.files.users.name),
             "look at where the file comes from; a sync would stop before removing anybody",
@@ -103,17 +113,48 @@ pub fn report(outside: &mut dyn Outside, settings: &Settings) -> Result<Report, 
     for line in reading.stranger_lines() {
         findings.push(warning(line, "such memberships have no effect until both sides are there"));
     }
-    Ok(Report { findings, counts: Some(counts), verified_domains: Vec::new() })
+    Ok(Report { findings, counts: is_whole.then_some(counts), verified_domains: Vec::new() })
 }
 
 fn failed(mut findings: Vec<Finding>, fault: Fault) -> Result<Report, Fault> {
     let (what, advice) = match fault {
-        Fault::Source(why) => (why, None),
+        Fault::Source(why) | Fault::Permission(why) => (why, None),
         Fault::Settings(problem) => (problem.why, Some(format!("change the setting `{}`", problem.place))),
         other => return Err(other),
     };
     findings.push(Finding { standing: Standing::Failed, what, advice });
     Ok(Report { findings, counts: None, verified_domains: Vec::new() })
+}
+
+/// How one file is read.
+fn understood(table: &Table, setting: &str, settings: &Settings) -> Result<Vec<Finding>, Broken> {
+    let header = |column: usize| table.headers.get(column).map(String::as_str).unwrap_or_default();
+    let mut findings = vec![good(describe(table))];
+    let told = |what: &str, feeds: Vec<(&str, usize)>| {
+        let feeds: Vec<String> = feeds
+            .into_iter()
+            .map(|(attribute, column)| format!("{attribute} ← {}", header(column)))
+            .collect();
+        good(format!("{what}: {}", feeds.join(", ")))
+    };
+    match setting {
+        "users" => findings.extend(columns(&People::of(table, settings)?.columns, &table.headers)),
+        "groups" => {
+            let columns = GroupColumns::of(table, settings)?;
+            let mut feeds = vec![("id", columns.key)];
+            feeds.extend(columns.name.map(|column| ("displayName", column)));
+            feeds.extend(columns.kind.map(|column| ("kind", column)));
+            feeds.extend(columns.others.iter().map(|(column, attribute)| (attribute.as_str(), *column)));
+            findings.push(told("groups", feeds));
+        }
+        _ => {
+            let columns = MembershipColumns::of(table, settings)?;
+            let mut feeds = vec![("group", columns.group), ("member", columns.member)];
+            feeds.extend(columns.kind.map(|column| ("kind", column)));
+            findings.push(told("memberships", feeds));
+        }
+    }
+    Ok(findings)
 }
 
 fn describe(table: &Table) -> String {

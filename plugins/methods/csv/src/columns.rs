@@ -74,6 +74,9 @@ pub struct Columns {
     pub unused: Vec<(String, String)>,
 }
 
+/// The longest name of an attribute that a host takes, in bytes.
+const LONGEST_NAME: usize = 256;
+
 /// A slot that only one column can fill.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Slot {
@@ -148,7 +151,8 @@ impl Columns {
         let meant: Vec<Option<(Meaning<'static>, usize)>> =
             headers.iter().map(|header| self.shape.meaning(header)).collect();
         let mut by_rank: Vec<usize> = (0..headers.len()).collect();
-        by_rank.sort_by_key(|column| meant.get(*column).copied().flatten().map_or(usize::MAX, |(_, rank)| rank));
+        by_rank
+            .sort_by_key(|column| meant.get(*column).copied().flatten().map_or(usize::MAX, |(_, rank)| rank));
 
         for column in by_rank {
             let Some(header) = headers.get(column) else { continue };
@@ -181,7 +185,9 @@ impl Columns {
         let feed = match meaning {
             Some(Meaning::Unused(why)) => return Err(why.to_owned()),
             Some(Meaning::OtherEmail) => Feed::OtherEmail,
-            Some(Meaning::Email) if taken.contains_key(&Slot::Attribute("emails".to_owned())) => Feed::OtherEmail,
+            Some(Meaning::Email) if taken.contains_key(&Slot::Attribute("emails".to_owned())) => {
+                Feed::OtherEmail
+            }
             Some(Meaning::Email) => Feed::Email,
             Some(Meaning::UserName) => Feed::UserName,
             Some(Meaning::Active) => Feed::Active { inverted: false },
@@ -201,6 +207,9 @@ impl Columns {
             }
             // Unknown columns, and second keys, are open attributes; a mapped one has its name already.
             None | Some(Meaning::Key) if is_mapped => return Ok(()),
+            None | Some(Meaning::Key) if header.len() > LONGEST_NAME => {
+                return Err("its header is too long for an attribute's name".to_owned());
+            }
             None | Some(Meaning::Key) => Feed::Text(self.shape.label(header)),
         };
         let slot = Slot::Attribute(feed.attribute().to_owned());
@@ -244,15 +253,19 @@ impl Columns {
 fn key_of(headers: &[String], shape: &Shape) -> Result<usize, Broken> {
     let ranked = |column: usize, header: &String| shape.key_rank(header).map(|rank| (rank, column));
     let best =
-        headers.iter().enumerate().filter_map(|(column, header)| ranked(column, header)).min().ok_or_else(|| {
-            Broken::NoColumn {
+        headers.iter().enumerate().filter_map(|(column, header)| ranked(column, header)).min().ok_or_else(
+            || Broken::NoColumn {
                 what: "the key (who a row is about)",
                 usual: "id, externalId, employeeId, userName, email",
                 mapping: "mapping.id",
                 headers: headers.to_vec(),
-            }
-        })?;
-    match headers.iter().enumerate().find(|(column, header)| *column != best.1 && shape.key_rank(header) == Some(best.0)) {
+            },
+        )?;
+    match headers
+        .iter()
+        .enumerate()
+        .find(|(column, header)| *column != best.1 && shape.key_rank(header) == Some(best.0))
+    {
         Some((_, header)) => Err(Broken::TwiceColumn(header.clone())),
         None => Ok(best.1),
     }
@@ -265,7 +278,10 @@ fn folds_case(headers: &[String], shape: &Shape, key: usize, user_name: Option<u
     shape.preset == Preset::EntraUsers
         || user_name == Some(key)
         || matches!(name.as_str(), "objectid" | "objectguid" | "guid" | "uuid" | "immutableid")
-        || matches!(shape.meaning(header), Some((Meaning::UserName | Meaning::Email | Meaning::OtherEmail, _)))
+        || matches!(
+            shape.meaning(header),
+            Some((Meaning::UserName | Meaning::Email | Meaning::OtherEmail, _))
+        )
 }
 
 #[cfg(test)]
@@ -285,7 +301,8 @@ mod tests {
 
     #[test]
     fn f85_common_headers_need_no_mapping() {
-        let found = columns("id,userName,First Name,Last Name,E-Mail,Dept,Shoe size,groups,Password", &[]).unwrap();
+        let found =
+            columns("id,userName,First Name,Last Name,E-Mail,Dept,Shoe size,groups,Password", &[]).unwrap();
         assert_eq!(found.key, 0);
         assert!(!found.folds_case);
         assert_eq!(
@@ -306,9 +323,11 @@ mod tests {
 
     #[test]
     fn f85_a_mapping_stands_over_what_is_recognised() {
-        let found =
-            columns("Employee No,Login,mail,Other mail,Dept", &[("id", "employee no"), ("emails", "Other mail"), ("department", "")])
-                .unwrap();
+        let found = columns(
+            "Employee No,Login,mail,Other mail,Dept",
+            &[("id", "employee no"), ("emails", "Other mail"), ("department", "")],
+        )
+        .unwrap();
         assert_eq!(found.key, 0);
         assert!(!found.folds_case);
         assert_eq!(fed(&found), [(0, "employeeNumber"), (1, "userName"), (2, "emails"), (3, "emails")]);

@@ -1,8 +1,8 @@
 //! Which encoding a file has, and text out of its bytes.
 //!
-//! UTF-16 is turned into UTF-8 while it is read. The other encodings leave the bytes of `"`, the delimiters and line breaks alone
-//! (a trail byte of CP949 is a letter or 0x81–0xFE), so rows are split on the raw bytes and decoded field by field: one bad byte spoils
-//! one row.
+//! UTF-16 is turned into UTF-8 while it is read. The other encodings leave the bytes of `"`, the delimiters and line
+//! breaks alone (a trail byte of CP949 is a letter or 0x81–0xFE), so rows are split on the raw bytes and decoded field
+//! by field: one bad byte spoils one row.
 
 use crate::settings::Charset;
 use std::borrow::Cow;
@@ -145,8 +145,7 @@ impl Narrower {
     pub fn append(&mut self, mut bytes: &[u8], last: bool, to: &mut Vec<u8>) {
         let mut text = [0_u8; 4096];
         loop {
-            let (result, read, written) =
-                self.0.decode_to_utf8_without_replacement(bytes, &mut text, last);
+            let (result, read, written) = self.0.decode_to_utf8_without_replacement(bytes, &mut text, last);
             to.extend_from_slice(text.get(..written).unwrap_or_default());
             bytes = bytes.get(read..).unwrap_or_default();
             match result {
@@ -171,7 +170,10 @@ mod tests {
     fn f85_encodings_are_told_apart() {
         assert_eq!(found("id,name\n1,Müller\n2,김철수".as_bytes()), Encoding::Utf8);
         assert_eq!(found(b"id,name\n1,M\xFCller\n2,Ren\xE9e\n3,M\xFC\xDFig"), Encoding::Windows1252);
-        assert_eq!(found(b"id,name\n1,\xB1\xE8\xC3\xB6\xBC\xF6\n2,\xC0\xCC\xBF\xB5\xC8\xF1"), Encoding::Cp949);
+        assert_eq!(
+            found(b"id,name\n1,\xB1\xE8\xC3\xB6\xBC\xF6\n2,\xC0\xCC\xBF\xB5\xC8\xF1"),
+            Encoding::Cp949
+        );
         assert_eq!(found(b"1,CONCEI\xC7\xC3O\n2,JO\xC3O\n3,ANDR\xC9"), Encoding::Windows1252);
     }
 

@@ -3,10 +3,12 @@
 use crate::broken::{BadRow, Broken};
 use crate::columns::column_of;
 use crate::headers::fold;
+use crate::keys::{Keys, fingerprint};
 use crate::settings::Settings;
 use crate::table::{Row, Table};
-use crate::users::{cell, key};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::users::key;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use usher_plugin::{Group, GroupKind, Value};
 
 /// What the columns of a groups file feed.
@@ -69,7 +71,8 @@ impl GroupColumns {
                 ));
             }
         }
-        let left_out = |attribute: &str| mapping.get(attribute).is_some_and(|header| header.trim().is_empty());
+        let left_out =
+            |attribute: &str| mapping.get(attribute).is_some_and(|header| header.trim().is_empty());
         for (column, header) in headers.iter().enumerate() {
             let is_read = column == key
                 || Some(column) == name
@@ -80,7 +83,7 @@ impl GroupColumns {
                 _ => header.clone(),
             };
             let known = others.iter().any(|(_, other)| *other == attribute);
-            if !is_read && !header.is_empty() && !known && !left_out(&attribute) {
+            if !is_read && !header.is_empty() && header.len() <= 256 && !known && !left_out(&attribute) {
                 others.push((column, attribute));
             }
         }
@@ -88,35 +91,29 @@ impl GroupColumns {
     }
 
     /// The row's key.
-    pub fn key(&self, row: &Row<'_>, headers: &[String]) -> Result<String, BadRow> {
+    pub fn key<'a>(&self, row: &Row<'a>, headers: &[String]) -> Result<Cow<'a, str>, BadRow> {
         key(row, self.key, headers)
     }
 
-    /// The whole group.
-    pub fn group(&self, row: &Row<'_>, headers: &[String], id: String) -> Result<Group, BadRow> {
-        let text = |column: usize| cell(row, column, &|| headers.get(column).cloned().unwrap_or_default());
-        let display_name = match self.name {
-            Some(column) => Some(text(column)?.into_owned()).filter(|name| !name.is_empty()),
-            None => None,
-        };
-        let kind = match self.kind {
-            Some(column) => kind(&text(column)?),
-            None => None,
-        };
-        let mut attributes = Vec::new();
-        for (column, attribute) in &self.others {
-            let value = text(*column)?;
-            if !value.is_empty() {
-                attributes.push((attribute.clone(), Value::Text(value.into_owned())));
-            }
+    /// The whole group, of a row without flaw.
+    pub fn group(&self, row: &Row<'_>, id: String) -> Group {
+        let text = |column: usize| row.text(column).filter(|text| !text.is_empty());
+        let value = |column: usize| text(column).map(|text| Value::Text(text.into_owned()));
+        Group {
+            id,
+            display_name: self.name.and_then(text).map(Cow::into_owned),
+            kind: self.kind.and_then(text).map(|word| kind(&word)),
+            attributes: self
+                .others
+                .iter()
+                .filter_map(|(column, attribute)| Some((attribute.clone(), value(*column)?)))
+                .collect(),
         }
-        Ok(Group { id, display_name, kind, attributes })
     }
 }
 
-fn kind(cell: &str) -> Option<GroupKind> {
-    Some(match fold(cell).as_str() {
-        "" => return None,
+fn kind(word: &str) -> GroupKind {
+    match fold(word).as_str() {
         "security" | "securitygroup" => GroupKind::Security,
         "mailenabledsecurity" | "mailenabledsecuritygroup" => GroupKind::MailEnabledSecurity,
         "distribution" | "distributionlist" | "distributiongroup" => GroupKind::Distribution,
@@ -124,7 +121,7 @@ fn kind(cell: &str) -> Option<GroupKind> {
             GroupKind::Microsoft365
         }
         _ => GroupKind::Other,
-    })
+    }
 }
 
 /// A group that only has a name: its id is the name.
@@ -135,31 +132,36 @@ pub fn named_group(name: &str) -> Group {
 /// The groups of one read, so that a reference to a group can be an id or a name.
 #[derive(Debug, Default)]
 pub struct GroupIndex {
-    ids: BTreeSet<String>,
-    /// By name; none where several groups have it.
+    /// With the line of each.
+    ids: Keys<u32>,
+    /// Ids by name; none where several groups have it.
     names: BTreeMap<String, Option<String>>,
 }
 
 impl GroupIndex {
-    /// Adds a group; false where its id is there already.
-    pub fn insert(&mut self, id: &str, name: Option<&str>) -> bool {
-        if self.ids.contains(id) {
-            return false;
-        }
-        self.ids.insert(id.to_owned());
-        if let Some(name) = name
-            && name != id
-        {
-            self.names.entry(name.to_owned()).and_modify(|id| *id = None).or_insert_with(|| Some(id.to_owned()));
-        }
-        true
+    /// How many groups there are.
+    pub fn count(&self) -> u32 {
+        self.ids.count()
+    }
+
+    /// Adds a group; where its id is there already, the line.
+    pub fn insert(&mut self, id: &str, line: u32) -> Option<u32> {
+        self.ids.insert(fingerprint(id), line)
+    }
+
+    /// A name by which the group can be meant.
+    pub fn name(&mut self, name: &str, id: &str) {
+        self.names.entry(name.to_owned()).and_modify(|id| *id = None).or_insert_with(|| Some(id.to_owned()));
     }
 
     /// The id that a reference means: ids go before names.
     pub fn id_of<'a>(&'a self, reference: &'a str) -> Option<&'a str> {
-        match self.ids.get(reference) {
-            Some(id) => Some(id),
-            None => self.names.get(reference).and_then(Option::as_deref),
+        if self.ids.contains(fingerprint(reference)) {
+            Some(reference)
+        } else if self.names.is_empty() {
+            None
+        } else {
+            self.names.get(reference).and_then(Option::as_deref)
         }
     }
 }

@@ -40,7 +40,8 @@ pub fn fold(header: &str) -> String {
 }
 
 /// Words that mark a password's column in any shape.
-const PASSWORDS: &[&str] = &["password", "passwd", "passphrase", "passwort", "kennwort", "motdepasse", "비밀번호", "암호"];
+const PASSWORDS: &[&str] =
+    &["password", "passwd", "passphrase", "passwort", "kennwort", "motdepasse", "비밀번호", "암호"];
 
 /// Whether a column, by its header, has to do with passwords.
 pub fn is_password(header: &str) -> bool {
@@ -54,10 +55,38 @@ const RECOVERY: Meaning<'static> = Unused("it is private, for recovering the acc
 
 /// Keys, best first, in any shape: what stays when somebody is renamed before what doesn't.
 pub const KEYS: &[&str] = &[
-    "id", "externalid", "objectid", "userid", "useruid", "uniqueid", "immutableid", "objectguid", "guid", "uuid",
-    "employeeid", "employeenumber", "employeeno", "personnelnumber", "personnelno", "staffid", "사번", "username",
-    "userprincipalname", "upn", "login", "loginname", "loginid", "아이디", "samaccountname", "accountname", "uid",
-    "email", "mail", "emailaddress", "primaryemail", "이메일",
+    "id",
+    "externalid",
+    "objectid",
+    "userid",
+    "useruid",
+    "uniqueid",
+    "immutableid",
+    "objectguid",
+    "guid",
+    "uuid",
+    "employeeid",
+    "employeenumber",
+    "employeeno",
+    "personnelnumber",
+    "personnelno",
+    "staffid",
+    "사번",
+    "username",
+    "userprincipalname",
+    "upn",
+    "login",
+    "loginname",
+    "loginid",
+    "아이디",
+    "samaccountname",
+    "accountname",
+    "uid",
+    "email",
+    "mail",
+    "emailaddress",
+    "primaryemail",
+    "이메일",
 ];
 
 /// Columns of any shape.
@@ -298,7 +327,10 @@ mod tests {
     fn f85_headers_are_compared_by_letters_and_digits() {
         assert_eq!(fold("E-mail Address"), "emailaddress");
         assert_eq!(fold("name.givenName"), "namegivenname");
-        assert_eq!(fold("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"), "department");
+        assert_eq!(
+            fold("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"),
+            "department"
+        );
         assert_eq!(fold("사 번"), "사번");
     }
 

@@ -24,7 +24,18 @@ pub struct Keys<V> {
 
 const FIRST_SLOTS: usize = 1024;
 
+/// Room is made for at most so many: 8 million take 144 MB.
+const MOST_RESERVED: u64 = 8_000_000;
+
 impl<V: Copy + Default> Keys<V> {
+    /// Makes room for so many, where that many are expected: growing step by step means moving everything often.
+    pub fn reserve(&mut self, keys: u64) {
+        let slots = keys.min(MOST_RESERVED) as usize * 3 / 2;
+        if slots > self.hashes.len() {
+            self.resize(slots);
+        }
+    }
+
     /// How many there are.
     pub fn count(&self) -> u32 {
         self.count
@@ -34,7 +45,7 @@ impl<V: Copy + Default> Keys<V> {
     pub fn insert(&mut self, hash: u64, value: V) -> Option<V> {
         // At three quarters a search still takes few steps.
         if self.hashes.len() * 3 <= self.count as usize * 4 {
-            self.grow();
+            self.resize((self.hashes.len() * 3 / 2).max(FIRST_SLOTS));
         }
         let at = self.slot(hash);
         if self.hashes.get(at) == Some(&hash) {
@@ -46,6 +57,21 @@ impl<V: Copy + Default> Keys<V> {
             self.count += 1;
         }
         None
+    }
+
+    /// The value of one that is there.
+    pub fn get(&self, hash: u64) -> Option<V> {
+        if self.contains(hash) { self.values.get(self.slot(hash)).copied() } else { None }
+    }
+
+    /// Gives one that is there another value.
+    pub fn replace(&mut self, hash: u64, value: V) {
+        if self.contains(hash) {
+            let at = self.slot(hash);
+            if let Some(place) = self.values.get_mut(at) {
+                *place = value;
+            }
+        }
     }
 
     /// Whether it is there.
@@ -66,8 +92,7 @@ impl<V: Copy + Default> Keys<V> {
         }
     }
 
-    fn grow(&mut self) {
-        let slots = (self.hashes.len() * 3 / 2).max(FIRST_SLOTS);
+    fn resize(&mut self, slots: usize) {
         let hashes = std::mem::replace(&mut self.hashes, vec![0; slots]);
         let values = std::mem::replace(&mut self.values, vec![V::default(); slots]);
         for (hash, value) in hashes.into_iter().zip(values).filter(|(hash, _)| *hash != 0) {

@@ -1,10 +1,11 @@
 //! People and groups from CSV files: a users file with an optional groups column, an optional groups file, an optional memberships
 //! file.
 //!
-//! Files are recognised by their headers and can be mapped. What is damaged is named by line; what is provably not whole changes
-//! nothing. The host hands over a private copy of each file, so a read is of one frozen content.
+//! Files are recognised by their headers and can be mapped. What is damaged is named by line; what is provably not
+//! whole changes nothing. The host hands over a private copy of each file, so a read is of one frozen content.
 //!
-//! The way of a byte: [`files`] → [`encoding`] → [`records`] → [`table`] → [`columns`], [`users`], [`groups`], [`memberships`] → [`read`].
+//! The way of a byte: [`files`] → [`encoding`] → [`records`] → [`table`] → [`columns`], [`users`], [`groups`],
+//! [`memberships`] → [`read`] → [`pages`].
 
 pub mod broken;
 pub mod browse;
@@ -17,6 +18,8 @@ pub mod groups;
 pub mod headers;
 pub mod keys;
 pub mod memberships;
+pub mod names;
+pub mod pages;
 pub mod read;
 pub mod records;
 mod rows;
@@ -27,12 +30,13 @@ pub mod token;
 pub mod truth;
 pub mod users;
 
+use browse::{Listing, Members};
 use files::{Host, Outside};
 use read::Reading;
 use settings::Settings;
 use usher_plugin::{
-    About, Absence, Capabilities, Coverage, Fault, GroupPage, GroupQuery, MemberPage, Method, Next, Page, Position,
-    Problem, Reads, Report, Scope, Seal,
+    About, Absence, Capabilities, Coverage, Fault, GroupPage, GroupQuery, MemberPage, Method, Next, Page,
+    Position, Problem, Reads, Report, Scope, Seal,
 };
 
 /// The method.
@@ -40,7 +44,8 @@ pub struct Csv<O: Outside = Host> {
     settings: Settings,
     outside: O,
     reading: Option<Reading>,
-    listing: Option<browse::Listing>,
+    listing: Option<Listing>,
+    members: Option<Members>,
 }
 
 impl<O: Outside> Csv<O> {
@@ -48,7 +53,7 @@ impl<O: Outside> Csv<O> {
     pub fn new(settings: Settings, outside: O) -> Result<Self, Vec<Problem>> {
         let problems = settings.problems();
         if problems.is_empty() {
-            Ok(Self { settings, outside, reading: None, listing: None })
+            Ok(Self { settings, outside, reading: None, listing: None, members: None })
         } else {
             Err(problems)
         }
@@ -86,15 +91,18 @@ impl<O: Outside> Csv<O> {
 
     /// Groups, for choosing.
     pub fn list_groups(&mut self, query: &GroupQuery) -> Result<GroupPage, Fault> {
-        let listing = browse::Listing::kept(self.listing.take(), &mut self.outside, &self.settings)?;
-        let page = listing.groups(query);
+        let mut listing = Listing::kept(self.listing.take(), &mut self.outside, &self.settings)?;
+        let page = listing.groups(&mut self.outside, query)?;
         self.listing = Some(listing);
         Ok(page)
     }
 
     /// Direct members of a group.
     pub fn list_members(&mut self, of: &str, after: Option<&str>) -> Result<MemberPage, Fault> {
-        browse::members(&mut self.outside, &self.settings, of, after)
+        let mut members = Members::kept(self.members.take(), &mut self.outside, &self.settings, of)?;
+        let page = members.page(&mut self.outside, &self.settings, after)?;
+        self.members = Some(members);
+        Ok(page)
     }
 }
 

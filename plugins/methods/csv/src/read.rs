@@ -5,44 +5,39 @@
 //! how rows are cut into pages.
 
 use crate::broken::{BadRow, Broken};
-use crate::files::Outside;
+use crate::files::{File, Outside};
 use crate::groups::{GroupColumns, GroupIndex};
 use crate::keys::Keys;
 use crate::memberships::MembershipColumns;
+use crate::names::Names;
+use crate::pages::PAGE;
 use crate::settings::{FinalNewline, Settings};
 use crate::table::Table;
 use crate::token::{Files, Mark, Stage, Token};
 use crate::users::People;
-use usher_plugin::{BadRecord, Change, Counts, Coverage, Fault, Next, Page, Seal};
-
-/// A page is full from here on; a row's changes stay together, so it may have a few more.
-pub const PAGE: usize = 800;
-
-/// At most so many chunks (16 MiB) are read for one page: going through a large file for its groups' names, or catching up after
-/// a restart, then takes several calls, each well within its limits.
-pub const CHUNKS_A_CALL: u32 = 64;
+use usher_plugin::{BadRecord, Change, Counts, Fault, MemberKind};
 
 /// Takes what a read finds.
 pub trait Sink {
     /// Whether this user is wanted whole. Making it is most of the work.
     fn wants(&self, user: &str) -> bool;
-    /// One change, in order. A user may come as unreadable even if it isn't wanted.
+    /// One change, in order; users only if they are wanted, memberships never.
     fn take(&mut self, change: Change);
+    /// One membership, in its place among the changes.
+    fn member(&mut self, group: &str, member: &str, kind: MemberKind);
 }
 
-/// A stage's file and what its columns mean.
-pub(crate) enum Open {
-    Groups(Table, GroupColumns),
-    People(Table, People),
-    Links(Table, MembershipColumns),
+/// A stage's file.
+struct Open {
+    table: Table,
+    columns: Columns,
 }
 
-impl Open {
-    fn table(&mut self) -> &mut Table {
-        match self {
-            Self::Groups(table, _) | Self::People(table, _) | Self::Links(table, _) => table,
-        }
-    }
+/// What its columns mean.
+enum Columns {
+    Groups(GroupColumns),
+    People(Box<People>),
+    Links(MembershipColumns),
 }
 
 /// Memberships that name somebody or something that isn't in the files.
@@ -69,27 +64,34 @@ pub struct Reading {
     /// Its files.
     pub files: Files,
     cursor: String,
-    at: Mark,
-    open: Option<Open>,
+    pub(crate) at: Mark,
+    /// Boxed: it is taken out and put back for every row.
+    open: Option<Box<Open>>,
     /// Up to here rows are gone through, not handed over.
-    target: Option<Mark>,
-    token: Option<String>,
+    pub(crate) target: Option<Mark>,
+    /// What the last page ended with.
+    pub(crate) token: Option<String>,
     chunks_done: u32,
     /// Whether the last line break is looked at and remembered; not while only looking.
     remembers: bool,
-    page: usize,
-    /// Keys of user rows and their lines; of group rows.
+    /// Changes that fill a page.
+    pub(crate) page: usize,
+    /// Bytes of the rows so far.
+    pub(crate) bytes: usize,
+    /// How many changes the files may hold, where that can be told from their first rows.
+    pub(crate) expected: Option<u64>,
+    /// Keys of user rows and their lines.
     pub(crate) user_lines: Keys<u32>,
-    pub(crate) group_lines: Keys<u32>,
     pub(crate) groups: GroupIndex,
     pub(crate) links: Keys<()>,
     /// Rows of people in the users file.
     pub user_rows: u32,
     /// Rows that the filter keeps out.
     pub filtered: u32,
+    /// Users by name, where memberships name them so.
+    pub(crate) names: Option<Names>,
     /// Whether users' keys are in lower case; known once the users' stage has begun.
     pub(crate) folds_case: bool,
-    pub(crate) group_count: u32,
     /// Members that aren't in the files.
     pub strange_members: Strangers,
     /// Groups that aren't in the groups file, named by memberships or by users.
@@ -99,8 +101,10 @@ pub struct Reading {
 impl Reading {
     /// From the beginning.
     pub fn fresh(outside: &mut dyn Outside, settings: &Settings) -> Result<Self, Fault> {
-        let users = outside.open("users")?.ok_or_else(|| Fault::Bug("the host has no users file".to_owned()))?;
-        let files = Files { users, groups: outside.open("groups")?, memberships: outside.open("memberships")? };
+        let users =
+            outside.open("users")?.ok_or_else(|| Fault::Bug("the host has no users file".to_owned()))?;
+        let files =
+            Files { users, groups: outside.open("groups")?, memberships: outside.open("memberships")? };
         if let Some(wanted) = &settings.sha256
             && !wanted.eq_ignore_ascii_case(&files.users.sha256)
         {
@@ -117,14 +121,15 @@ impl Reading {
             chunks_done: 0,
             remembers: true,
             page: PAGE,
+            bytes: 0,
+            expected: None,
             user_lines: Keys::default(),
-            group_lines: Keys::default(),
             groups: GroupIndex::default(),
             links: Keys::default(),
             user_rows: 0,
             filtered: 0,
+            names: None,
             folds_case: false,
-            group_count: 0,
             strange_members: Strangers::default(),
             strange_groups: Strangers::default(),
         })
@@ -165,73 +170,61 @@ impl Reading {
 
     /// Distinct ids handed over, or gone through, so far, those of damaged rows among them.
     pub fn counts(&self) -> Counts {
-        Counts { users: self.user_lines.count(), groups: self.group_count, memberships: self.links.count() }
+        Counts {
+            users: self.user_lines.count(),
+            groups: self.groups.count(),
+            memberships: self.links.count(),
+        }
     }
 
-    /// The next page.
-    pub fn page(&mut self, outside: &mut dyn Outside) -> Result<Page, Fault> {
-        let mut out = Pages { changes: Vec::with_capacity(self.page + 8), silent: self.target.is_some() };
+    /// Goes on until so many more chunks are read; false if that was not the end.
+    pub fn run(
+        &mut self,
+        outside: &mut dyn Outside,
+        sink: &mut dyn Sink,
+        chunks: u32,
+    ) -> Result<bool, Fault> {
         let begun = self.work();
-        loop {
-            if self.target.is_some_and(|target| self.at >= target) {
-                self.target = None;
-            }
-            out.silent = self.target.is_some();
-            if out.changes.len() >= self.page || self.work() - begun >= CHUNKS_A_CALL {
-                let token = self.next_token()?;
-                self.token = Some(token.clone());
-                return Ok(Page { changes: out.changes, next: Next::More(token), expected: None });
-            }
-            if !self.step(outside, &mut out)? {
-                break;
+        while self.step(outside, sink)? {
+            if self.work() - begun >= chunks {
+                return Ok(false);
             }
         }
-        self.token = None;
-        self.tell_strangers(outside);
-        let seal = Seal { covers: Coverage::Everything(self.counts()), cursor: Some(self.cursor.clone()) };
-        Ok(Page { changes: out.changes, next: Next::End(seal), expected: None })
+        Ok(true)
     }
 
-    fn next_token(&self) -> Result<String, Fault> {
-        let (at, passed) = match self.target {
-            Some(target) => (target, Some(self.at)),
-            None => (self.at, None),
-        };
-        let token = Token { of: self.cursor.clone(), at, passed };
-        serde_json::to_string(&token).map_err(|error| Fault::Bug(error.to_string()))
+    /// Chunks read so far.
+    pub(crate) fn work(&self) -> u32 {
+        self.chunks_done + self.open.as_ref().map_or(0, |open| open.table.chunks_read())
     }
 
-    /// Everything at once, for those who only look.
-    pub fn run(&mut self, outside: &mut dyn Outside, sink: &mut dyn Sink) -> Result<(), Fault> {
-        while self.step(outside, sink)? {}
-        Ok(())
+    /// The stage's file; none where the stage has nothing to do.
+    fn file(&self) -> Option<&File> {
+        match self.at.stage {
+            Stage::Groups => self.files.groups.as_ref(),
+            Stage::UserGroups | Stage::MembershipGroups if self.files.groups.is_some() => None,
+            Stage::UserGroups | Stage::Users => Some(&self.files.users),
+            Stage::MembershipGroups | Stage::Memberships => self.files.memberships.as_ref(),
+            Stage::End => None,
+        }
     }
 
-    fn work(&self) -> u32 {
-        let open = match &self.open {
-            Some(Open::Groups(table, _) | Open::People(table, _) | Open::Links(table, _)) => table.chunks_read(),
-            None => 0,
-        };
-        self.chunks_done + open
+    fn fault(&self, broken: Broken) -> Fault {
+        broken.in_file(self.file().map_or("the file", |file| &file.name))
     }
 
     /// One row, or the change from one stage to the next; false at the end.
-    fn step(&mut self, outside: &mut dyn Outside, sink: &mut dyn Sink) -> Result<bool, Fault> {
-        let file = match self.at.stage {
-            Stage::Groups => self.files.groups.as_ref(),
-            Stage::UserGroups if self.files.groups.is_some() => None,
-            Stage::MembershipGroups if self.files.groups.is_some() => None,
-            Stage::UserGroups | Stage::Users => Some(&self.files.users),
-            Stage::MembershipGroups | Stage::Memberships => self.files.memberships.as_ref(),
-            Stage::End => return Ok(false),
-        };
-        let Some(name) = file.map(|file| file.name.clone()) else {
+    pub(crate) fn step(&mut self, outside: &mut dyn Outside, sink: &mut dyn Sink) -> Result<bool, Fault> {
+        if self.at.stage == Stage::End {
+            return Ok(false);
+        }
+        if self.file().is_none() {
             self.next_stage();
             return Ok(true);
-        };
+        }
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => match self.open_stage(outside).map_err(|broken| broken.in_file(&name))? {
+            None => match self.open_stage(outside).map_err(|broken| self.fault(broken))? {
                 Some(open) => open,
                 None => {
                     self.next_stage();
@@ -239,21 +232,23 @@ impl Reading {
                 }
             },
         };
-        if open.table().advance(outside).map_err(|broken| broken.in_file(&name))? {
-            match (&open, self.at.stage) {
-                (Open::Groups(table, columns), _) => self.group_row(table, columns, sink),
-                (Open::People(table, people), Stage::UserGroups) => self.user_groups(table, people, sink),
-                (Open::People(table, people), _) => self.user_row(table, people, sink),
-                (Open::Links(table, columns), Stage::MembershipGroups) => self.membership_group(table, columns, sink),
-                (Open::Links(table, columns), _) => self.membership_row(table, columns, sink),
-            }
-            self.at.rows += 1;
-            self.open = Some(open);
+        let Open { table, columns } = open.as_mut();
+        if !table.advance(outside).map_err(|broken| self.fault(broken))? {
+            self.finish(outside, table, sink).map_err(|broken| self.fault(broken))?;
+            self.chunks_done += table.chunks_read();
+            self.next_stage();
             return Ok(true);
         }
-        self.finish(outside, open.table(), sink).map_err(|broken| broken.in_file(&name))?;
-        self.chunks_done += open.table().chunks_read();
-        self.next_stage();
+        match (columns, self.at.stage) {
+            (Columns::Groups(columns), _) => self.group_row(table, columns, sink),
+            (Columns::People(people), Stage::UserGroups) => self.user_groups(table, people, sink),
+            (Columns::People(people), _) => self.user_row(table, people, sink),
+            (Columns::Links(columns), Stage::MembershipGroups) => self.membership_group(table, columns, sink),
+            (Columns::Links(columns), _) => self.membership_row(table, columns, sink),
+        }
+        self.at.rows += 1;
+        self.bytes = self.bytes.wrapping_add(table.row_bytes());
+        self.open = Some(open);
         Ok(true)
     }
 
@@ -273,36 +268,61 @@ impl Reading {
     }
 
     /// Opens the stage's file; none where there is nothing to be read from it.
-    fn open_stage(&mut self, outside: &mut dyn Outside) -> Result<Option<Open>, Broken> {
+    fn open_stage(&mut self, outside: &mut dyn Outside) -> Result<Option<Box<Open>>, Broken> {
+        let setting = match self.at.stage {
+            Stage::Groups => "groups",
+            Stage::UserGroups | Stage::Users => "users",
+            Stage::MembershipGroups | Stage::Memberships => "memberships",
+            Stage::End => return Ok(None),
+        };
         let settings = &self.settings;
-        Ok(match self.at.stage {
-            Stage::Groups => match Table::open(outside, "groups", settings)? {
-                Some(table) => {
-                    let columns = GroupColumns::of(&table, settings)?;
-                    Some(Open::Groups(table, columns))
+        let Some(table) = Table::open(outside, setting, settings)? else { return Ok(None) };
+        let columns = match self.at.stage {
+            Stage::Groups => Columns::Groups(GroupColumns::of(&table, settings)?),
+            Stage::UserGroups | Stage::Users => {
+                let people = Box::new(People::of(&table, settings)?);
+                if self.at.stage == Stage::Users {
+                    self.prepare_users(outside, &table, &people)?;
+                } else if people.columns.groups.is_none() {
+                    return Ok(None);
                 }
-                None => None,
-            },
-            Stage::UserGroups | Stage::Users => match Table::open(outside, "users", settings)? {
-                Some(table) => {
-                    let people = People::of(&table, settings)?;
-                    self.folds_case = people.columns.folds_case;
-                    let needless = self.at.stage == Stage::UserGroups && people.columns.groups.is_none();
-                    if needless { None } else { Some(Open::People(table, people)) }
-                }
-                None => None,
-            },
-            Stage::MembershipGroups | Stage::Memberships => {
-                match Table::open(outside, "memberships", settings)? {
-                    Some(table) => {
-                        let columns = MembershipColumns::of(&table, settings)?;
-                        Some(Open::Links(table, columns))
-                    }
-                    None => None,
-                }
+                Columns::People(people)
             }
-            Stage::End => None,
-        })
+            _ => {
+                let columns = MembershipColumns::of(&table, settings)?;
+                if self.at.stage == Stage::Memberships {
+                    self.links.reserve(u64::from(self.links.count()) + table.expected_rows());
+                }
+                Columns::Links(columns)
+            }
+        };
+        Ok(Some(Box::new(Open { table, columns })))
+    }
+
+    /// What depends on both the users file and the memberships file.
+    fn prepare_users(
+        &mut self,
+        outside: &mut dyn Outside,
+        table: &Table,
+        people: &People,
+    ) -> Result<(), Broken> {
+        self.folds_case = people.columns.folds_case;
+        let users = table.expected_rows();
+        self.user_lines.reserve(users);
+        let mut links = 0;
+        if let Some(file) = &self.files.memberships {
+            let of_it = |broken: Broken| Broken::Host(broken.in_file(&file.name));
+            if let Some(table) = Table::open(outside, "memberships", &self.settings).map_err(of_it)? {
+                links = table.expected_rows();
+                let by_name = MembershipColumns::of(&table, &self.settings).map_err(of_it)?.by_name;
+                self.names = (by_name && !self.folds_case).then(Names::default);
+            }
+        }
+        // How many groups a cell names can't be told beforehand.
+        if people.columns.groups.is_none() {
+            self.expected = Some(u64::from(self.groups.count()) + users + links);
+        }
+        Ok(())
     }
 
     /// What only shows at the end of a file.
@@ -332,58 +352,14 @@ impl Reading {
         if lost && self.settings.final_newline == FinalNewline::Remembered {
             // What was remembered stays: the suspicion ends with a file that ends well.
             let place = format!("end of {}", table.file.name);
-            sink.take(Change::Unreadable(BadRecord { what: None, place, why: BadRow::LostNewline.sentence() }));
+            sink.take(Change::Unreadable(BadRecord {
+                what: None,
+                place,
+                why: BadRow::LostNewline.sentence(),
+            }));
         } else if before.as_deref() != Some(now) {
             outside.remember(key, now).map_err(Broken::Host)?;
         }
         Ok(())
-    }
-
-    fn tell_strangers(&self, outside: &mut dyn Outside) {
-        for line in self.stranger_lines() {
-            outside.warn(&line);
-        }
-    }
-
-    /// What the operator should know about memberships that name nobody, or no group, of the files.
-    pub fn stranger_lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        let Strangers { count, first } = self.strange_members;
-        if count > 0
-            && let Some(file) = &self.files.memberships
-        {
-            lines.push(format!(
-                "{count} rows of {} name a member that is not in {}; the first is line {first}",
-                file.name, self.files.users.name
-            ));
-        }
-        let Strangers { count, first } = self.strange_groups;
-        if count > 0
-            && let Some(groups) = &self.files.groups
-        {
-            lines.push(format!(
-                "{count} memberships name a group that is not in {}; the first is on line {first}",
-                groups.name
-            ));
-        }
-        lines
-    }
-}
-
-/// Gathers a page.
-struct Pages {
-    changes: Vec<Change>,
-    silent: bool,
-}
-
-impl Sink for Pages {
-    fn wants(&self, _: &str) -> bool {
-        !self.silent
-    }
-
-    fn take(&mut self, change: Change) {
-        if !self.silent {
-            self.changes.push(change);
-        }
     }
 }

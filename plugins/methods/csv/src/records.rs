@@ -1,7 +1,8 @@
 //! Splits bytes into records as RFC 4180 has them, strictly enough to notice where a quote went astray.
 //!
-//! A forgiving parser would do for reading, but not for proving: an unclosed quote swallows the rows behind it, and people in swallowed
-//! rows would look absent. So a record says whether it broke the grammar and over how many lines it goes.
+//! A forgiving parser would do for reading, but not for proving: an unclosed quote swallows the rows behind it, and
+//! people in swallowed rows would look absent. So a record says whether it broke the grammar and over how many lines it
+//! goes.
 
 use memchr::{memchr, memchr3};
 

@@ -1,16 +1,20 @@
 //! What becomes of one row at each stage of a read.
 //!
-//! A row that can't be read is named with its key only if the key is beyond doubt: what is stored under it then stays. Without a key the
-//! host removes nobody in that run, so that a person whose row is damaged is never taken for gone.
+//! A row that can't be read is named with its key only if the key is beyond doubt: what is stored under it then stays.
+//! Without a key the host removes nobody in that run, so that a person whose row is damaged is never taken for gone.
 
 use crate::broken::BadRow;
 use crate::groups::{GroupColumns, named_group};
-use crate::keys::fingerprint;
+use crate::keys::{Keys, fingerprint};
 use crate::memberships::{Link, MembershipColumns};
 use crate::read::{Reading, Sink};
 use crate::table::{Row, Table};
 use crate::users::{People, is_key, lower};
-use usher_plugin::{BadRecord, Change, MemberKind, Membership, ObjectRef};
+use std::borrow::Cow;
+use usher_plugin::{BadRecord, Change, MemberKind, ObjectRef};
+
+/// At most so many groups in one row: a row's changes come on one page, and a host takes ten thousand.
+const MOST_GROUPS: usize = 5_000;
 
 fn bad(row: &Row<'_>, what: Option<ObjectRef>, why: &BadRow) -> Change {
     Change::Unreadable(BadRecord { what, place: row.place(), why: why.sentence() })
@@ -24,13 +28,18 @@ fn repeated(row: &Row<'_>, file: &str, what: ObjectRef, first: u32, sink: &mut d
 }
 
 /// The key of a damaged row, if it is beyond doubt.
-fn sure_key(flaw: &BadRow, key: Result<String, BadRow>, key_is_first: bool) -> Option<String> {
+fn sure_key<K>(flaw: &BadRow, key: Result<K, BadRow>, key_is_first: bool) -> Option<K> {
     match flaw {
         BadRow::Swallowed { .. } | BadRow::ShortAtEnd { .. } => None,
         // With a field too many or too few, whatever stands behind it may have shifted.
         BadRow::Fields { .. } if !key_is_first => None,
         _ => key.ok(),
     }
+}
+
+fn link(links: &mut Keys<()>, group: &str, member: &str, kind: MemberKind, sink: &mut dyn Sink) {
+    links.insert(fingerprint((group, member, kind as u8)), ());
+    sink.member(group, member, kind);
 }
 
 impl Reading {
@@ -45,30 +54,23 @@ impl Reading {
             (None, Ok(id)) => (id, None),
             (None, Err(why)) => return sink.take(bad(&row, None, &why)),
         };
-        if let Some(first) = self.group_lines.insert(fingerprint(&id), row.line()) {
+        let id = id.into_owned();
+        if let Some(first) = self.groups.insert(&id, row.line()) {
             return repeated(&row, &table.file.name, ObjectRef::Group(id), first, sink);
         }
-        self.group_count += 1;
-        let group = match flaw {
-            Some(flaw) => Err(flaw),
-            None => columns.group(&row, &table.headers, id.clone()),
-        };
-        match group {
-            Ok(group) => {
-                self.groups.insert(&id, group.display_name.as_deref());
-                sink.take(Change::Group(group));
-            }
-            Err(why) => {
-                self.groups.insert(&id, None);
-                sink.take(bad(&row, Some(ObjectRef::Group(id)), &why));
-            }
+        if let Some(flaw) = flaw {
+            return sink.take(bad(&row, Some(ObjectRef::Group(id)), &flaw));
         }
+        let group = columns.group(&row, id);
+        if let Some(name) = group.display_name.as_deref().filter(|name| *name != group.id) {
+            self.groups.name(name, &group.id);
+        }
+        sink.take(Change::Group(group));
     }
 
     /// Groups that exist by being named.
     fn name_group(&mut self, name: &str, sink: &mut dyn Sink) {
-        if is_key(name) && self.groups.insert(name, None) {
-            self.group_count += 1;
+        if is_key(name) && self.groups.insert(name, 0).is_none() {
             sink.take(Change::Group(named_group(name)));
         }
     }
@@ -77,7 +79,7 @@ impl Reading {
         let row = table.row();
         let Some(cell) = people.columns.groups.and_then(|column| row.text(column)) else { return };
         // Damaged rows are named when it is the users' turn.
-        if cell.is_empty() || row.flaw().is_some() || self.is_kept_out(&row, people) {
+        if cell.is_empty() || row.flaw().is_some() || self.is_example(&row, people) || !people.admits(&row) {
             return;
         }
         for name in people.groups(&cell) {
@@ -85,7 +87,12 @@ impl Reading {
         }
     }
 
-    pub(crate) fn membership_group(&mut self, table: &Table, columns: &MembershipColumns, sink: &mut dyn Sink) {
+    pub(crate) fn membership_group(
+        &mut self,
+        table: &Table,
+        columns: &MembershipColumns,
+        sink: &mut dyn Sink,
+    ) {
         let row = table.row();
         if row.flaw().is_none()
             && let Some(name) = row.text(columns.group)
@@ -94,14 +101,14 @@ impl Reading {
         }
     }
 
-    fn is_kept_out(&self, row: &Row<'_>, people: &People) -> bool {
-        (self.is_first_row() && people.is_example(row)) || !people.admits(row)
+    fn is_example(&self, row: &Row<'_>, people: &People) -> bool {
+        self.is_first_row() && people.is_example(row)
     }
 
     pub(crate) fn user_row(&mut self, table: &Table, people: &People, sink: &mut dyn Sink) {
         let row = table.row();
         let flaw = row.flaw();
-        if flaw.is_none() && self.is_first_row() && people.is_example(&row) {
+        if flaw.is_none() && self.is_example(&row, people) {
             return;
         }
         self.user_rows += 1;
@@ -119,10 +126,11 @@ impl Reading {
             (None, Ok(id)) => Some(id),
             (None, Err(why)) => return sink.take(bad(&row, None, &why)),
         };
+        let user = |id: &Cow<'_, str>| ObjectRef::User(id.clone().into_owned());
         if let Some(id) = &id
-            && let Some(first) = self.user_lines.insert(fingerprint(id), row.line())
+            && let Some(first) = self.user_lines.insert(fingerprint(id.as_ref()), row.line())
         {
-            return repeated(&row, &table.file.name, ObjectRef::User(id.clone()), first, sink);
+            return repeated(&row, &table.file.name, user(id), first, sink);
         }
         let active = match flaw {
             Some(flaw) => Err(flaw),
@@ -130,53 +138,39 @@ impl Reading {
         };
         match (active, id) {
             (Ok(active), Some(id)) => {
-                let wanted = sink.wants(&id);
-                let user = wanted.then(|| people.user(&row, id.clone(), active));
-                if let Some(user) = user {
-                    sink.take(Change::User(user));
+                if sink.wants(&id) {
+                    sink.take(Change::User(people.user(&row, id.clone().into_owned(), active)));
                 }
-                if let Some(cell) = people.columns.groups.and_then(|column| row.text(column)) {
-                    self.user_links(&row, people, &cell, &id, table, sink);
+                if let Some(names) = &mut self.names {
+                    names.insert(&id, people.names(&row).iter().map(|name| name.as_ref()));
                 }
+                self.user_links(table, people, &id, sink);
             }
             (Ok(_), None) => {}
-            (Err(why), id) => sink.take(bad(&row, id.map(ObjectRef::User), &why)),
+            (Err(why), id) => sink.take(bad(&row, id.as_ref().map(user), &why)),
         }
     }
 
-    fn user_links(
-        &mut self,
-        row: &Row<'_>,
-        people: &People,
-        cell: &str,
-        user: &str,
-        table: &Table,
-        sink: &mut dyn Sink,
-    ) {
-        for reference in people.groups(cell) {
+    fn user_links(&mut self, table: &Table, people: &People, user: &str, sink: &mut dyn Sink) {
+        let row = table.row();
+        let Some(column) = people.columns.groups else { return };
+        let Some(cell) = row.text(column) else { return };
+        let named = if cell.len() > MOST_GROUPS { people.groups(&cell).count() } else { 0 };
+        if named > MOST_GROUPS {
+            return sink.take(bad(&row, None, &BadRow::TooManyGroups(named)));
+        }
+        for reference in people.groups(&cell) {
             if !is_key(reference) {
-                let header = people.columns.groups.and_then(|column| table.headers.get(column));
-                sink.take(bad(row, None, &BadRow::BadKey(header.cloned().unwrap_or_default())));
+                let header = table.headers.get(column).cloned().unwrap_or_default();
+                sink.take(bad(&row, None, &BadRow::BadKey(header)));
                 continue;
             }
-            let group = self.group_id(reference, row.line());
-            self.link(group, user.to_owned(), MemberKind::User, sink);
-        }
-    }
-
-    fn group_id(&mut self, reference: &str, line: u32) -> String {
-        match self.groups.id_of(reference) {
-            Some(id) => id.to_owned(),
-            None => {
-                self.strange_groups.note(line);
-                reference.to_owned()
+            let known = self.groups.id_of(reference);
+            if known.is_none() {
+                self.strange_groups.note(row.line());
             }
+            link(&mut self.links, known.unwrap_or(reference), user, MemberKind::User, sink);
         }
-    }
-
-    fn link(&mut self, group: String, member: String, kind: MemberKind, sink: &mut dyn Sink) {
-        self.links.insert(fingerprint((&group, &member, kind as u8)), ());
-        sink.take(Change::Member(Membership { group, member, kind }));
     }
 
     pub(crate) fn membership_row(&mut self, table: &Table, columns: &MembershipColumns, sink: &mut dyn Sink) {
@@ -190,24 +184,30 @@ impl Reading {
             Ok(link) => link,
             Err(why) => return sink.take(bad(&row, None, &why)),
         };
-        let group = self.group_id(&group, row.line());
+        let known = self.groups.id_of(&group);
+        if known.is_none() {
+            self.strange_groups.note(row.line());
+        }
+        let group = known.unwrap_or(&group);
         let user = if self.folds_case { lower(member.clone()) } else { member.clone() };
-        let is_user = self.user_lines.contains(fingerprint(&user));
-        let subgroup = self.groups.id_of(&member).map(str::to_owned);
-        let (member, kind) = match (kind, subgroup) {
-            (Some(MemberKind::Group), Some(id)) => (id, MemberKind::Group),
-            (Some(MemberKind::Group), None) => {
+        let user = match (&self.names, kind) {
+            _ if kind == Some(MemberKind::Group) => None,
+            _ if self.user_lines.contains(fingerprint(user.as_ref())) => Some(user.as_ref()),
+            (Some(names), _) => names.id_of(&member),
+            (None, _) => None,
+        };
+        let subgroup = match (user, kind) {
+            (None, None | Some(MemberKind::Group)) => self.groups.id_of(&member),
+            _ => None,
+        };
+        let (member, kind) = match (user, subgroup) {
+            (Some(user), _) => (user, MemberKind::User),
+            (None, Some(group)) => (group, MemberKind::Group),
+            (None, None) => {
                 self.strange_members.note(row.line());
-                (member, MemberKind::Group)
-            }
-            (None, Some(id)) if !is_user => (id, MemberKind::Group),
-            _ => {
-                if !is_user {
-                    self.strange_members.note(row.line());
-                }
-                (user, MemberKind::User)
+                (member.as_ref(), kind.unwrap_or(MemberKind::User))
             }
         };
-        self.link(group, member, kind, sink);
+        link(&mut self.links, group, member, kind, sink);
     }
 }

@@ -1,14 +1,17 @@
 //! What the operator sets. Names and descriptions here are what he sees in the wizard and in `--set name=value`.
 
 use crate::headers::is_password;
-use schemars::JsonSchema;
+use schemars::transform::transform_subschemas;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use usher_plugin::Problem;
 
 /// Which files, and how they are to be read. Everything but `users` has a default that suits most exports.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = one_line_each)]
 pub struct Settings {
     /// The file of people: CSV with a header line, one person a row.
     #[schemars(extend("format" = "file"), example = "/srv/hr/users.csv")]
@@ -208,6 +211,33 @@ pub enum FinalNewline {
     Optional,
 }
 
+/// Makes the schema what a wizard can show: descriptions on one line, choices as a plain list with what each means.
+fn one_line_each(schema: &mut Schema) {
+    transform_subschemas(&mut one_line_each, schema);
+    let text = |schema: &Schema, name: &str| schema.get(name).and_then(Json::as_str).map(str::to_owned);
+    let choices: Vec<Schema> = match schema.get("oneOf") {
+        Some(Json::Array(choices)) => {
+            choices.iter().filter_map(|choice| Schema::try_from(choice.clone()).ok()).collect()
+        }
+        _ => Vec::new(),
+    };
+    let mut description = text(schema, "description").unwrap_or_default();
+    if !choices.is_empty() && choices.iter().all(|choice| choice.get("const").is_some()) {
+        let names: Vec<Json> = choices.iter().filter_map(|choice| choice.get("const").cloned()).collect();
+        for choice in &choices {
+            if let (Some(name), Some(means)) = (text(choice, "const"), text(choice, "description")) {
+                description.push_str(&format!(" {name}: {means}"));
+            }
+        }
+        schema.remove("oneOf");
+        schema.insert("type".to_owned(), "string".into());
+        schema.insert("enum".to_owned(), names.into());
+    }
+    if !description.is_empty() {
+        schema.insert("description".to_owned(), description.replace('\n', " ").into());
+    }
+}
+
 fn semicolon() -> String {
     ";".to_owned()
 }
@@ -280,5 +310,38 @@ impl Settings {
             }
         }
         reading
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f28_the_schema_draws_a_wizard() {
+        let schema = serde_json::to_value(schemars::schema_for!(Settings)).unwrap();
+        let property = |name: &str| schema["properties"][name].clone();
+        assert_eq!(schema["required"], serde_json::json!(["users"]));
+        assert_eq!(property("users")["format"], "file");
+        assert_eq!(property("groups")["type"], "string");
+        assert_eq!(property("mapping")["additionalProperties"]["type"], "string");
+        assert_eq!(property("rows")["type"], "integer");
+        assert_eq!(
+            property("delimiter")["enum"],
+            serde_json::json!(["auto", "comma", "semicolon", "tab", "pipe"])
+        );
+        assert_eq!(property("preset")["default"], "auto");
+        for (name, property) in schema["properties"].as_object().unwrap() {
+            let description = property["description"].as_str().unwrap_or_default();
+            assert!(!description.is_empty() && !description.contains('\n'), "{name}: {description}");
+        }
+    }
+
+    #[test]
+    fn f28_defaults_are_enough() {
+        let settings: Settings = serde_json::from_str(r#"{"users":"/srv/users.csv"}"#).unwrap();
+        assert_eq!(settings, Settings::of_users("/srv/users.csv"));
+        assert!(settings.problems().is_empty());
+        assert!(serde_json::from_str::<Settings>(r#"{"users":"u","colour":1}"#).is_err());
     }
 }

@@ -122,7 +122,10 @@ mod tests {
             recognised("Name [displayName] Required,User name [userPrincipalName] Required"),
             Preset::EntraBulk
         );
-        assert_eq!(recognised("userPrincipalName,displayName,surname,mail,givenName,id,userType"), Preset::EntraUsers);
+        assert_eq!(
+            recognised("userPrincipalName,displayName,surname,mail,givenName,id,userType"),
+            Preset::EntraUsers
+        );
         assert_eq!(recognised("First Name [Required],Email Address [Required]"), Preset::Google);
         assert_eq!(recognised("login,firstName,lastName,middleName,email"), Preset::Okta);
         assert_eq!(recognised("id,userName,mail"), Preset::Plain);

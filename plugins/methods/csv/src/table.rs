@@ -8,6 +8,7 @@ use crate::encoding::{Encoding, Narrower, SAMPLE};
 use crate::files::{File, Outside};
 use crate::records::{Field, Record, Split, split};
 use crate::settings::Settings;
+use memchr::memchr_iter;
 use std::borrow::Cow;
 
 /// A row longer than this is no row: 100 columns of 10 KB each fit.
@@ -15,6 +16,26 @@ const LONGEST_ROW: usize = 1024 * 1024;
 
 /// So many bytes show the encoding, the lines before the header and the delimiter.
 const HEAD: usize = 64 * 1024;
+
+/// A record of the contract may have a thousand attributes; no directory has so many.
+const MOST_COLUMNS: usize = 900;
+
+/// The longest cell. What is longer was never meant for an attribute.
+const LONGEST_CELL: usize = 64 * 1024;
+
+/// A header as one line: spreadsheets break long ones.
+fn on_one_line(header: &str) -> String {
+    header.trim_matches('\u{feff}').split(|c: char| c.is_whitespace() || c.is_control()).fold(
+        String::new(),
+        |mut line, word| {
+            if !line.is_empty() && !word.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+            line
+        },
+    )
+}
 
 /// One file, and the row it stands at.
 pub struct Table {
@@ -91,9 +112,12 @@ impl Table {
             return Err(Broken::Empty);
         }
         table.headers = (0..table.record.fields.len())
-            .map(|column| table.row().text(column).map(|text| text.trim_matches('\u{feff}').to_owned()))
+            .map(|column| table.row().text(column).map(|text| on_one_line(&text)))
             .collect::<Option<_>>()
             .ok_or(Broken::UnreadableHeader(table.encoding.name()))?;
+        if table.headers.len() > MOST_COLUMNS {
+            return Err(Broken::TooManyColumns(table.headers.len()));
+        }
         Ok(Some(table))
     }
 
@@ -145,7 +169,10 @@ impl Table {
         if self.encoding != Encoding::Ascii {
             return Ok(());
         }
-        let Some(first) = self.buffer.iter().position(|byte| !byte.is_ascii()) else { return Ok(()) };
+        if self.buffer.is_ascii() {
+            return Ok(());
+        }
+        let first = self.buffer.iter().position(|byte| !byte.is_ascii()).unwrap_or_default();
         while self.buffer.len() < first + SAMPLE && !self.is_drained() {
             let chunk = self.read_chunk(outside)?;
             self.append(&chunk);
@@ -191,8 +218,7 @@ impl Table {
                     self.length = length;
                     self.next = self.start + next;
                     self.line = self.next_line;
-                    self.next_line =
-                        self.line.checked_add(self.record.breaks + 1).ok_or(Broken::TooLong)?;
+                    self.next_line = self.line.checked_add(self.record.breaks + 1).ok_or(Broken::TooLong)?;
                     if self.is_blank() {
                         self.blank_rows += u32::from(length > 0);
                         continue;
@@ -233,12 +259,30 @@ impl Table {
             self.fill(outside)?;
         };
         self.short_at_end = !more;
-        if more || terminated { Ok(()) } else { Err(Broken::ShortLastRow { line: self.line, found, expected }) }
+        if more || terminated {
+            Ok(())
+        } else {
+            Err(Broken::ShortLastRow { line: self.line, found, expected })
+        }
+    }
+
+    /// How many rows the file may have, by the length of the first ones.
+    pub fn expected_rows(&self) -> u64 {
+        let rest = self.buffer.get(self.next..).unwrap_or_default();
+        let head = rest.get(..HEAD).unwrap_or(rest);
+        let rows = memchr_iter(b'\n', head).count() as u64;
+        let bytes = if self.encoding.is_wide() { self.file.size / 2 } else { self.file.size };
+        bytes * rows / (head.len().max(1) as u64)
     }
 
     /// Chunks read so far: a measure of work and progress.
     pub fn chunks_read(&self) -> u32 {
         self.next_chunk
+    }
+
+    /// How long the row is, in bytes.
+    pub fn row_bytes(&self) -> usize {
+        self.length
     }
 
     fn bytes(&self) -> &[u8] {
@@ -303,7 +347,8 @@ impl<'a> Row<'a> {
         let surplus = record.fields.get(headers.len()..).unwrap_or_default();
         let (found, expected) = (record.fields.len(), headers.len());
         let miscounted = found < expected || surplus.iter().any(|field| field.end > field.start);
-        if record.breaks > 0 && (miscounted || record.astray.is_some() || record.has_loose_quote(self.bytes)) {
+        if record.breaks > 0 && (miscounted || record.astray.is_some() || record.has_loose_quote(self.bytes))
+        {
             return Some(BadRow::Swallowed { until: line + record.breaks });
         }
         if miscounted && self.table.short_at_end {
@@ -317,6 +362,12 @@ impl<'a> Row<'a> {
         }
         if self.bytes.contains(&0) {
             return Some(BadRow::Zero);
+        }
+        if self.bytes.len() > LONGEST_CELL
+            && let Some(column) =
+                record.fields.iter().position(|field| field.end - field.start > LONGEST_CELL)
+        {
+            return Some(BadRow::LongCell(headers.get(column).cloned().unwrap_or_default()));
         }
         if self.text.is_some() {
             return None;

@@ -3,6 +3,7 @@
 use crate::files::File;
 use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// The files of one read.
 #[derive(Clone, Debug)]
@@ -16,16 +17,18 @@ pub struct Files {
 }
 
 impl Files {
-    /// The cursor: the contents' hashes and the settings that decide what is made of them. Equal cursors mean equal reads.
+    /// The cursor: a hash (SHA-256, in hex) of the contents' hashes and of the settings that decide what is made of
+    /// them. Equal cursors mean equal reads.
     pub fn cursor(&self, settings: &Settings) -> String {
         let hash = |file: &Option<File>| file.as_ref().map(|file| file.sha256.clone());
-        serde_json::json!({
+        let all = serde_json::json!({
             "users": self.users.sha256,
             "groups": hash(&self.groups),
             "memberships": hash(&self.memberships),
             "settings": settings.reading(),
-        })
-        .to_string()
+        });
+        let digest = Sha256::digest(all.to_string());
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

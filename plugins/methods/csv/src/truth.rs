@@ -4,19 +4,58 @@
 
 use crate::settings::Settings;
 
-const YES: &[&str] =
-    &["true", "yes", "y", "t", "1", "on", "x", "ja", "oui", "si", "sí", "sim", "예", "네", "wahr", "vrai", "참"];
+const YES: &[&str] = &[
+    "true", "yes", "y", "t", "1", "on", "x", "ja", "oui", "si", "sí", "sim", "예", "네", "wahr", "vrai", "참",
+];
 const NO: &[&str] = &[
-    "false", "no", "n", "f", "0", "off", "nein", "non", "não", "nao", "아니요", "아니오", "falsch", "faux", "거짓",
+    "false",
+    "no",
+    "n",
+    "f",
+    "0",
+    "off",
+    "nein",
+    "non",
+    "não",
+    "nao",
+    "아니요",
+    "아니오",
+    "falsch",
+    "faux",
+    "거짓",
 ];
 /// Okta's states of people who may still sign in again by themselves are active.
 const ACTIVE: &[&str] = &[
-    "active", "enabled", "allowed", "provisioned", "recovery", "password_expired", "password expired",
-    "password reset", "locked_out", "locked out", "pending user action", "재직", "활성",
+    "active",
+    "enabled",
+    "allowed",
+    "provisioned",
+    "recovery",
+    "password_expired",
+    "password expired",
+    "password reset",
+    "locked_out",
+    "locked out",
+    "pending user action",
+    "재직",
+    "활성",
 ];
 const INACTIVE: &[&str] = &[
-    "inactive", "disabled", "suspended", "blocked", "archived", "deactivated", "deprovisioned", "staged", "terminated",
-    "left", "retired", "deleted", "퇴직", "퇴사", "비활성",
+    "inactive",
+    "disabled",
+    "suspended",
+    "blocked",
+    "archived",
+    "deactivated",
+    "deprovisioned",
+    "staged",
+    "terminated",
+    "left",
+    "retired",
+    "deleted",
+    "퇴직",
+    "퇴사",
+    "비활성",
 ];
 
 /// The usual words and the operator's own.

@@ -19,40 +19,40 @@ pub struct People {
     conditions: Vec<(usize, Vec<String>, Vec<String>)>,
     /// The column of `active`, and whether yes means no.
     active: Option<(usize, bool)>,
+    /// The columns of `userName` and of the first address.
+    names: [Option<usize>; 2],
     words: Words,
     separator: String,
 }
 
-/// The row as text, or why not.
-pub fn cell<'a>(row: &Row<'a>, column: usize, header: &dyn Fn() -> String) -> Result<Cow<'a, str>, BadRow> {
-    row.text(column).ok_or_else(|| BadRow::Undecodable { column: header(), encoding: "text" })
-}
-
 /// A cell that names a record: not blank, at most 512 bytes, no control characters.
-pub fn key(row: &Row<'_>, column: usize, headers: &[String]) -> Result<String, BadRow> {
+pub fn key<'a>(row: &Row<'a>, column: usize, headers: &[String]) -> Result<Cow<'a, str>, BadRow> {
     let header = || headers.get(column).cloned().unwrap_or_default();
-    let text = cell(row, column, &header)?;
+    let text = row.text(column).ok_or_else(|| BadRow::Undecodable { column: header(), encoding: "text" })?;
     if text.is_empty() {
-        return Err(BadRow::Blank(header()));
+        Err(BadRow::Blank(header()))
+    } else if is_key(&text) {
+        Ok(text)
+    } else {
+        Err(BadRow::BadKey(header()))
     }
-    if !is_key(&text) {
-        return Err(BadRow::BadKey(header()));
-    }
-    Ok(text.into_owned())
 }
 
 /// Whether the contract allows it as an id.
 pub fn is_key(text: &str) -> bool {
-    !text.is_empty() && text.len() <= LONGEST_KEY && !text.chars().any(char::is_control)
+    let has_control = match text.is_ascii() {
+        true => text.bytes().any(|byte| byte.is_ascii_control()),
+        false => text.chars().any(char::is_control),
+    };
+    !text.is_empty() && text.len() <= LONGEST_KEY && !has_control
 }
 
-/// In lower case, in place where that is possible.
-pub fn lower(mut text: String) -> String {
-    if text.is_ascii() {
-        text.make_ascii_lowercase();
+/// In lower case; the same text where it is already.
+pub fn lower(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         text
     } else {
-        text.to_lowercase()
+        Cow::Owned(text.to_lowercase())
     }
 }
 
@@ -74,8 +74,11 @@ impl People {
             Feed::Active { inverted } => Some((*column, *inverted)),
             _ => None,
         });
+        let names = [Feed::UserName, Feed::Email]
+            .map(|wanted| columns.feeds.iter().find(|(_, feed)| *feed == wanted).map(|(column, _)| *column));
         Ok(Self {
             columns,
+            names,
             conditions,
             active,
             words: Words::of(settings),
@@ -103,9 +106,14 @@ impl People {
     }
 
     /// The row's key.
-    pub fn key(&self, row: &Row<'_>, headers: &[String]) -> Result<String, BadRow> {
+    pub fn key<'a>(&self, row: &Row<'a>, headers: &[String]) -> Result<Cow<'a, str>, BadRow> {
         let key = key(row, self.columns.key, headers)?;
         Ok(if self.columns.folds_case { lower(key) } else { key })
+    }
+
+    /// The user's name and first address, each empty where there is none.
+    pub fn names<'a>(&self, row: &Row<'a>) -> [Cow<'a, str>; 2] {
+        self.names.map(|column| column.and_then(|column| row.text(column)).unwrap_or_default())
     }
 
     /// The names or ids in the groups column, without blanks.
@@ -146,9 +154,8 @@ impl People {
                     user.attributes.push((name.clone(), Value::Text(text.into_owned())));
                 }
                 Feed::Manager => {
-                    let manager = text.into_owned();
-                    let manager = if self.columns.folds_case { lower(manager) } else { manager };
-                    user.attributes.push(("manager".to_owned(), Value::Text(manager)));
+                    let manager = if self.columns.folds_case { lower(text) } else { text };
+                    user.attributes.push(("manager".to_owned(), Value::Text(manager.into_owned())));
                 }
                 Feed::Many(name) => {
                     user.attributes.push((name.clone(), Value::Many(several(&text))));
@@ -177,14 +184,17 @@ impl People {
     }
 }
 
+/// The parts of a cell: between semicolons where there are some, else between commas.
 fn several(cell: &str) -> Vec<String> {
-    cell.split([';', ',']).map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    let separator = if cell.contains(';') { ';' } else { ',' };
+    cell.split(separator).map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 /// Given and family name as one: Korean and Chinese names have the family's first, without a blank.
 fn both(given: &str, family: &str) -> String {
     let eastern = |name: &str| {
-        !name.is_empty() && name.chars().all(|c| matches!(c, '\u{AC00}'..='\u{D7A3}' | '\u{4E00}'..='\u{9FFF}'))
+        !name.is_empty()
+            && name.chars().all(|c| matches!(c, '\u{AC00}'..='\u{D7A3}' | '\u{4E00}'..='\u{9FFF}'))
     };
     if eastern(given) && eastern(family) {
         format!("{family}{given}")

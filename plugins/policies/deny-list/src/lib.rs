@@ -121,7 +121,7 @@ impl Policy for DenyList {
         let user = &candidate.user;
         for address in user.user_name.as_deref().into_iter().chain(user.emails()) {
             if let Some(entry) = self.index.matching(address) {
-                return Verdict::leave_out(format!("deny list: {entry} matches {}", address.trim()));
+                return Verdict::leave_out(format!("{entry} matches {}", address.trim()));
             }
         }
         Verdict::keep()

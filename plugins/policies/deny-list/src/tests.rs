@@ -37,7 +37,7 @@ fn reason(policy: &DenyList, user_name: &str, emails: &[&str]) -> Option<String>
 #[test]
 fn f23_cat_is_left_out_by_user_name_or_any_email() {
     let policy = denying(&["@alt.example"]);
-    let named = Some("deny list: @alt.example matches cat@alt.example".to_owned());
+    let named = Some("@alt.example matches cat@alt.example".to_owned());
     assert_eq!(reason(&policy, "cat@alt.example", &["cat@acme.example"]), named);
     assert_eq!(reason(&policy, "cat", &["cat@acme.example", "cat@alt.example"]), named);
     assert_eq!(reason(&policy, "ann@acme.example", &["ann@acme.example"]), None);
@@ -87,7 +87,7 @@ fn f23_addresses_domains_and_wildcards() {
     ];
     for (entry, address, matches) in table {
         let told = reason(&denying(&[entry]), address, &[]);
-        let expected = format!("deny list: {} matches {}", entry.trim().to_lowercase(), address.trim());
+        let expected = format!("{} matches {}", entry.trim().to_lowercase(), address.trim());
         assert_eq!(told, matches.then_some(expected), "{entry} against {address}");
     }
 }
@@ -99,12 +99,12 @@ fn f23_the_narrowest_entry_is_named_whatever_their_order() {
         entries.rotate_left(1);
         let policy = denying(&entries);
         let told = |address: &str| reason(&policy, address, &[]).unwrap();
-        assert_eq!(told("cat@alt.example"), "deny list: cat@alt.example matches cat@alt.example");
-        assert_eq!(told("cow@alt.example"), "deny list: @alt.example matches cow@alt.example");
+        assert_eq!(told("cat@alt.example"), "cat@alt.example matches cat@alt.example");
+        assert_eq!(told("cow@alt.example"), "@alt.example matches cow@alt.example");
     }
     let policy = denying(&["*@alt.example", "c*@alt.example"]);
     let told = reason(&policy, "cow@alt.example", &[]);
-    assert_eq!(told.as_deref(), Some("deny list: c*@alt.example matches cow@alt.example"));
+    assert_eq!(told.as_deref(), Some("c*@alt.example matches cow@alt.example"));
 }
 
 #[test]

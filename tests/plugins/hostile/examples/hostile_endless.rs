@@ -4,7 +4,8 @@ use usher_plugin::{
     About, Fault, GroupPage, GroupQuery, MemberPage, Method, Page, Position, Problem, Report, Scope,
 };
 
-struct Endless;
+/// Never describes itself.
+pub struct Endless;
 
 impl Method for Endless {
     type Settings = usher_test_hostile::Settings;

@@ -6,7 +6,8 @@ use usher_plugin::{
     Reads, Report, Scope,
 };
 
-struct Grabbing;
+/// Opens files unasked.
+pub struct Grabbing;
 
 impl Method for Grabbing {
     type Settings = usher_test_hostile::Settings;

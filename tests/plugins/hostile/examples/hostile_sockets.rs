@@ -5,7 +5,8 @@ use usher_plugin::{
     Reads, Report, Scope,
 };
 
-struct Calling;
+/// Connects to the network.
+pub struct Calling;
 
 impl Method for Calling {
     type Settings = usher_test_hostile::Settings;

@@ -65,8 +65,9 @@ impl Method for HostileMethod {
             }
             "whisper" => log::info("one line\nand another\u{7}"),
             "store" => return stored(),
+            "open" => return opened(),
             "burn" => {
-                burn(20_000_000);
+                burn(60_000_000);
             }
             "panic-midway" if matches!(at, Position::Resume(_)) => panic!("lost the second page"),
             "panic-midway" => return Ok(more(vec![user("first")])),
@@ -121,6 +122,21 @@ fn stored() -> Result<Page, Fault> {
     schedule::wake_at("2026-11-23T00:00:00Z")?;
     let mut found = user("stored");
     found.attributes.push(("count".to_owned(), Value::Whole(count)));
+    Ok(ended(vec![found], 1))
+}
+
+/// Reads the connection's users file to its end.
+fn opened() -> Result<Page, Fault> {
+    use usher_plugin::host::files;
+    let mut found = user("opened");
+    if let Some(file) = files::open("users")? {
+        let mut size = 0;
+        for chunk in 0..file.chunks {
+            size += files::read("users", chunk)?.len() as i64;
+        }
+        found.attributes.push(("size".to_owned(), Value::Whole(size)));
+        found.attributes.push(("sha256".to_owned(), Value::Text(file.sha256)));
+    }
     Ok(ended(vec![found], 1))
 }
 

@@ -51,7 +51,8 @@ fn f16_members_of_a_group_are_shown_before_saving() {
 #[test]
 fn f16_many_members_are_paged() {
     let rows: String = (0..1_300).map(|n| format!("u{n:04},Eng\n")).collect();
-    let mut csv = csv(Memory::of_users(format!("id,groups\n{rows}")).with("memberships", "group,member\nEng,Sub\nSub,u0001\n"));
+    let mut csv = csv(Memory::of_users(format!("id,groups\n{rows}"))
+        .with("memberships", "group,member\nEng,Sub\nSub,u0001\n"));
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
         let page = csv.list_members("Eng", after.as_deref()).unwrap();
@@ -81,6 +82,8 @@ fn f78_check_shows_how_files_are_understood() {
         "not read: “Password” (passwords are never read)",
         "groups.csv:",
         "memberships.csv:",
+        "groups: id ← id, displayName ← name",
+        "memberships: group ← group, member ← member",
         "3 users, 2 groups, 4 memberships",
     ] {
         assert!(all.contains(part), "{part} is missing in\n{all}");
@@ -106,7 +109,10 @@ fn f78_check_names_what_is_wrong() {
     settings.mapping.insert("title".into(), "Job".into());
     let report = Csv::new(settings, memory).unwrap().report().unwrap();
     let last = report.findings.last().unwrap();
-    assert_eq!((last.standing, last.advice.as_deref()), (Standing::Failed, Some("change the setting `mapping.title`")));
+    assert_eq!(
+        (last.standing, last.advice.as_deref()),
+        (Standing::Failed, Some("change the setting `mapping.title`"))
+    );
 }
 
 #[test]

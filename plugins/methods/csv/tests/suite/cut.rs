@@ -12,7 +12,10 @@ fn f85_an_open_quote_at_the_end_is_a_cut_file() {
 #[test]
 fn f85_short_last_row_is_a_cut_file() {
     let why = Memory::of_users("id,name,mail\n1,Ann,a@x\n2,Bo").refusal();
-    assert!(why.contains("the last row of users.csv, line 3, ends after 2 of 3 fields: the file is cut"), "{why}");
+    assert!(
+        why.contains("the last row of users.csv, line 3, ends after 2 of 3 fields: the file is cut"),
+        "{why}"
+    );
     let why = Memory::of_users("id,name,mail\n1,Ann,a@x\n2").in_chunks_of(3).refusal();
     assert!(why.contains("line 3"), "{why}");
 }

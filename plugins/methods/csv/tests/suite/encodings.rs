@@ -24,7 +24,11 @@ fn reads(bytes: Vec<u8>) {
             }
         }
         let whole = memory.read_with(&settings).unwrap();
-        assert_eq!(text(whole.user("1"), "displayName").as_deref(), Some("Müller, Zoë"), "in chunks of {chunk}");
+        assert_eq!(
+            text(whole.user("1"), "displayName").as_deref(),
+            Some("Müller, Zoë"),
+            "in chunks of {chunk}"
+        );
         assert_eq!(text(whole.user("2"), "department").as_deref(), Some("개발부"));
         assert!(whole.bad().is_empty());
     }
@@ -62,7 +66,8 @@ fn f85_windows_1252_is_found_out() {
 
 #[test]
 fn f85_cp949_is_found_out_even_in_the_header() {
-    let (bytes, ..) = encoding_rs::EUC_KR.encode("사번,이름,부서\r\n1,김철수,\"영업부, 서울\"\r\n2,이영희,뷁똠\r\n");
+    let (bytes, ..) =
+        encoding_rs::EUC_KR.encode("사번,이름,부서\r\n1,김철수,\"영업부, 서울\"\r\n2,이영희,뷁똠\r\n");
     let whole = Memory::of_users(&bytes).read().unwrap();
     let kim = whole.user("1");
     assert_eq!(text(kim, "displayName").as_deref(), Some("김철수"));

@@ -16,7 +16,10 @@ fn order(changes: &[Change]) -> String {
 #[test]
 fn f85_groups_come_before_users_and_users_before_memberships() {
     let whole = Memory::of_users("id,name\n1,Ann\n2,Bob\n")
-        .with("groups", "id,displayName,type,Description,owner\ng1,Eng,Microsoft 365,Builders,7\ng2,Ops,Security,,\n")
+        .with(
+            "groups",
+            "id,displayName,type,Description,owner\ng1,Eng,Microsoft 365,Builders,7\ng2,Ops,Security,,\n",
+        )
         .with("memberships", "group,member\ng1,1\ng1,2\ng2,1\ng2,1\n")
         .read()
         .unwrap();
@@ -50,8 +53,7 @@ fn f85_another_group_separator() {
 
 #[test]
 fn f85_groups_are_made_of_the_memberships_file() {
-    let whole =
-        Memory::of_users("id\n1\n").with("memberships", "Team,User\nEng,1\nOps,1\nAll,Eng\n").read();
+    let whole = Memory::of_users("id\n1\n").with("memberships", "Team,User\nEng,1\nOps,1\nAll,Eng\n").read();
     let whole = whole.unwrap();
     assert_eq!(whole.groups().len(), 3);
     assert_eq!(whole.links(), ["Eng>1", "Ops>1", "All>Eng"]);
@@ -95,7 +97,11 @@ fn f85_bad_membership_rows_remove_nobody() {
         .unwrap();
     assert_eq!(
         whole.bad_places(),
-        [("memberships.csv line 2", None), ("memberships.csv line 3", None), ("memberships.csv line 4", None)]
+        [
+            ("memberships.csv line 2", None),
+            ("memberships.csv line 3", None),
+            ("memberships.csv line 4", None)
+        ]
     );
     assert_eq!(whole.links(), ["g1>1"]);
 }
@@ -134,11 +140,40 @@ fn f85_columns_of_groups_and_memberships_can_be_mapped() {
         .with("groups", "Nr,Bezeichnung\n10,Bau\n")
         .with("memberships", "Wer,Wo\n1,10\n");
     let mut settings = memory.settings();
-    settings.group_mapping = [("id".into(), "Nr".into()), ("displayName".into(), "Bezeichnung".into())].into();
+    settings.group_mapping =
+        [("id".into(), "Nr".into()), ("displayName".into(), "Bezeichnung".into())].into();
     settings.membership_mapping = [("group".into(), "Wo".into()), ("member".into(), "Wer".into())].into();
     let whole = memory.read_with(&settings).unwrap();
     assert_eq!(whole.groups()[0].display_name.as_deref(), Some("Bau"));
     assert_eq!(whole.links(), ["10>1"]);
     settings.membership_mapping.insert("member".into(), "Wen".into());
-    assert!(memory.refusal_with(&settings).starts_with("membership_mapping.member: memberships.csv has no column"));
+    assert!(
+        memory
+            .refusal_with(&settings)
+            .starts_with("membership_mapping.member: memberships.csv has no column")
+    );
+}
+
+#[test]
+fn f85_memberships_may_name_people_by_name_or_address() {
+    for header in ["userName", "E-Mail"] {
+        let mut memory = Memory::of_users("id,userName,email\n1,Ann,Ann@x\n2,bob,bob@x\n3,cat,bob@x\n").with(
+            "memberships",
+            format!("group,{header}\nEng,{}\nEng,2\n", if header == "userName" { "ANN" } else { "ann@X" }),
+        );
+        assert_eq!(memory.read().unwrap().links(), ["Eng>1", "Eng>2"]);
+        assert!(memory.warnings.is_empty());
+    }
+    let mut memory =
+        Memory::of_users("id,email\n2,bob@x\n3,bob@x\n").with("memberships", "group,email\nEng,bob@x\n");
+    assert_eq!(memory.read().unwrap().links(), ["Eng>bob@x"], "whose address is it?");
+    assert_eq!(memory.warnings.len(), 1);
+}
+
+#[test]
+fn f85_more_groups_than_fit_on_a_page_are_refused() {
+    let names: Vec<String> = (0..5_001).map(|n| n.to_string()).collect();
+    let whole = Memory::of_users(format!("id,groups\n1,{}\n2,7\n", names.join(";"))).read().unwrap();
+    assert_eq!(whole.bad_places(), [("users.csv line 2", None)]);
+    assert_eq!(whole.links(), ["7>2"]);
 }

@@ -5,7 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use usher_method_csv::files::{File, Outside};
 use usher_method_csv::read::Reading;
 use usher_method_csv::settings::Settings;
-use usher_plugin::{BadRecord, Change, Counts, Coverage, Fault, Group, Membership, Next, ObjectRef, Seal, User};
+use usher_plugin::{
+    BadRecord, Change, Counts, Coverage, Fault, Group, Membership, Next, ObjectRef, Seal, User,
+};
 
 /// Stands in for the host.
 #[derive(Clone)]
@@ -42,7 +44,11 @@ impl Memory {
     /// The settings that go with the files.
     pub fn settings(&self) -> Settings {
         let path = |setting: &str| self.files.get(setting).map(|(name, _)| name.clone());
-        Settings { groups: path("groups"), memberships: path("memberships"), ..Settings::of_users("users.csv") }
+        Settings {
+            groups: path("groups"),
+            memberships: path("memberships"),
+            ..Settings::of_users("users.csv")
+        }
     }
 
     /// A whole read with default settings.
@@ -123,11 +129,17 @@ impl Whole {
     }
 
     pub fn users(&self) -> Vec<&User> {
-        self.changes.iter().filter_map(|c| if let Change::User(user) = c { Some(user) } else { None }).collect()
+        self.changes
+            .iter()
+            .filter_map(|c| if let Change::User(user) = c { Some(user) } else { None })
+            .collect()
     }
 
     pub fn user(&self, id: &str) -> &User {
-        self.users().into_iter().find(|user| user.id == id).unwrap_or_else(|| panic!("no user {id}: {self:#?}"))
+        self.users()
+            .into_iter()
+            .find(|user| user.id == id)
+            .unwrap_or_else(|| panic!("no user {id}: {self:#?}"))
     }
 
     pub fn ids(&self) -> Vec<&str> {
@@ -135,7 +147,10 @@ impl Whole {
     }
 
     pub fn groups(&self) -> Vec<&Group> {
-        self.changes.iter().filter_map(|c| if let Change::Group(group) = c { Some(group) } else { None }).collect()
+        self.changes
+            .iter()
+            .filter_map(|c| if let Change::Group(group) = c { Some(group) } else { None })
+            .collect()
     }
 
     pub fn members(&self) -> Vec<&Membership> {
@@ -148,7 +163,10 @@ impl Whole {
     }
 
     pub fn bad(&self) -> Vec<&BadRecord> {
-        self.changes.iter().filter_map(|c| if let Change::Unreadable(bad) = c { Some(bad) } else { None }).collect()
+        self.changes
+            .iter()
+            .filter_map(|c| if let Change::Unreadable(bad) = c { Some(bad) } else { None })
+            .collect()
     }
 
     /// Place and key of every unreadable record.

@@ -49,11 +49,7 @@ fn f85_a_repeated_key_names_both_rows_and_removes_nobody() {
 
 #[test]
 fn f85_a_stray_quote_that_swallows_rows_removes_nobody() {
-    let whole = Memory::of_users(
-        "id,name,mail\n7,\"Bob,bob@x\n8,\"Ann\",ann@x\n9,Cy,cy@x\n",
-    )
-    .read()
-    .unwrap();
+    let whole = Memory::of_users("id,name,mail\n7,\"Bob,bob@x\n8,\"Ann\",ann@x\n9,Cy,cy@x\n").read().unwrap();
     assert_eq!(whole.ids(), ["9"]);
     assert_eq!(whole.bad_places(), [("users.csv line 2", None)]);
     assert!(whole.bad()[0].why.contains("goes on to line 3"));
@@ -71,7 +67,8 @@ fn f85_a_stray_quote_on_one_line_spoils_one_row() {
 
 #[test]
 fn f85_blank_lines_and_blank_cells_are_no_rows() {
-    let whole = Memory::of_users("\r\nid,name,\r\n\r\n1,Ann,\r\n,,\r\n2,Bob,,,\r\n\r\n \r\n\x1a").read().unwrap();
+    let whole =
+        Memory::of_users("\r\nid,name,\r\n\r\n1,Ann,\r\n,,\r\n2,Bob,,,\r\n\r\n \r\n\x1a").read().unwrap();
     assert_eq!(whole.ids(), ["1", "2"]);
     assert!(whole.bad().is_empty());
 }
@@ -98,7 +95,9 @@ fn f85_undecodable_bytes_and_zeros_spoil_their_row_only() {
 #[test]
 fn f85_bad_keys_are_refused() {
     let long = "x".repeat(513);
-    let whole = Memory::of_users(format!("id,name\n{long},Ann\n\"a\tb\",Bob\n{},Cy\n", "y".repeat(512))).read().unwrap();
+    let whole = Memory::of_users(format!("id,name\n{long},Ann\n\"a\tb\",Bob\n{},Cy\n", "y".repeat(512)))
+        .read()
+        .unwrap();
     assert_eq!(whole.users().len(), 1);
     assert_eq!(whole.bad_places(), [("users.csv line 2", None), ("users.csv line 3", None)]);
 }
@@ -106,10 +105,23 @@ fn f85_bad_keys_are_refused() {
 #[test]
 fn f85_other_delimiters() {
     for (delimiter, name) in [(";", "Lee, Ann"), ("\t", "Lee; Ann"), ("|", "Lee, Ann")] {
-        let text = format!("id,name,mail\n1,{{}},a@x\n").replace(',', delimiter).replace("{}", name);
+        let text = "id,name,mail\n1,NAME,a@x\n".replace(',', delimiter).replace("NAME", name);
         let whole = Memory::of_users(text).read().unwrap();
         assert_eq!(crate::memory::text(whole.user("1"), "displayName").as_deref(), Some(name));
     }
     let whole = Memory::of_users("sep=|\nid|a,b\n1|c,d\n").read().unwrap();
     assert_eq!(whole.ids(), ["1"]);
+}
+
+#[test]
+fn f85_a_cell_beyond_any_attribute_spoils_its_row() {
+    let whole = Memory::of_users(format!("id,note\n1,{}\n2,b\n", "x".repeat(70_000))).read().unwrap();
+    assert_eq!(whole.bad_places(), [("users.csv line 2", Some("1"))]);
+    assert_eq!(whole.bad()[0].why, "“note” is longer than 64 KiB");
+}
+
+#[test]
+fn f85_headers_over_several_lines_are_one_name() {
+    let whole = Memory::of_users("id,\"Shoe\r\n size \"\n1,43\n").read().unwrap();
+    assert_eq!(text(whole.user("1"), "Shoe size").as_deref(), Some("43"));
 }

@@ -140,6 +140,28 @@ fn f91_a_call_does_no_more_than_its_share() {
     assert_eq!(Whole::of(&mut again, &mut memory).unwrap(), rest);
 }
 
+#[test]
+fn f91_pages_stay_small_whatever_the_rows() {
+    let row = |id: u32| format!("{id},{}\n", vec!["y".repeat(60_000); 15].join(","));
+    let header: Vec<String> = (0..15).map(|n| format!("note{n}")).collect();
+    let users: String = (0..30).map(row).collect();
+    let mut memory = Memory::of_users(format!("id,{}\n{users}", header.join(",")));
+    let settings = memory.settings();
+    let page = Reading::fresh(&mut memory, &settings).unwrap().page(&mut memory).unwrap();
+    assert!(page.changes.len() < 8, "{} users of 900 KB on a page", page.changes.len());
+    assert_eq!(memory.read().unwrap().users().len(), 30);
+}
+
+#[test]
+fn f33_progress_knows_how_much_is_to_come() {
+    let rows: String = (0..20_000).map(|n| format!("{n},user{n}\n")).collect();
+    let mut memory = Memory::of_users(format!("id,userName\n{rows}"));
+    let settings = memory.settings();
+    let page = Reading::fresh(&mut memory, &settings).unwrap().page(&mut memory).unwrap();
+    let expected = page.expected.unwrap();
+    assert!((18_000..22_000).contains(&expected), "{expected}");
+}
+
 fn cell() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[a-z0-9]{0,4}",

@@ -1,0 +1,460 @@
+//! What can be typed. Every command is defined here once: this feeds the parser, the help and the shell completion.
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use std::path::PathBuf;
+
+/// Brings people and groups into an organisation's directory, and keeps them right.
+#[derive(Debug, Parser)]
+#[command(name = "usher", version, about, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  usher demo                                         a tour that needs nothing else
+  usher connect csv --set users=/srv/hr/users.csv    connect a first source
+  usher plan                                         see what a run would change
+  usher sync                                         show it, ask, and change it
+  usher why ann@acme.example                         why somebody is in, out, or as they are
+
+Exit status: 0 done, 1 failed, 2 usage or settings, 3 held, 4 already running")]
+pub struct Cli {
+    /// The data folder
+    #[arg(long, global = true, env = "USHER_DATA", default_value = "usher-data", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub data: PathBuf,
+    /// The folder for compiled plugins [default: `cache` in the data folder]
+    #[arg(long, global = true, env = "USHER_CACHE", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub cache: Option<PathBuf>,
+    /// The tenant
+    #[arg(long, global = true, env = "USHER_TENANT", default_value = "default", value_name = "NAME")]
+    pub tenant: String,
+    /// Print one JSON value, and ask nothing
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Take a self-contained tour: connect, plan, sync, why, and a file cut in half
+    Demo(DemoArgs),
+    /// List, add and remove tenants
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Connect a source, or change the settings of one
+    Connect(ConnectArgs),
+    /// Remove a connection for good; its people stay, as if made by hand
+    Disconnect(DisconnectArgs),
+    /// Test a connection: reach, rights, and what it can see
+    Check(OnConnection),
+    /// See what a run would change, changing nothing
+    Plan(PlanArgs),
+    /// Plan, show, ask, and change
+    Sync(SyncArgs),
+    /// Show how the tenant's connections stand
+    Status,
+    /// Look at past runs
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// Say step by step why somebody is in, out, or as they are
+    Why(WhyArgs),
+    /// The directory's users
+    #[command(subcommand)]
+    Users(UsersCommand),
+    /// The directory's groups
+    #[command(subcommand)]
+    Groups(GroupsCommand),
+    /// The tenant's chain of policies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Plugins: methods and policies
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  usher completion bash > /etc/bash_completion.d/usher")]
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Keep the files and the data in this folder, which must be empty or new
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub keep: Option<PathBuf>,
+}
+
+/// Tenants.
+#[derive(Debug, Subcommand)]
+pub enum TenantCommand {
+    /// Make a tenant
+    Add {
+        /// Its name
+        name: String,
+    },
+    /// List the tenants
+    List,
+    /// Remove a tenant with everything in it
+    Remove {
+        /// Its name
+        name: String,
+        /// Its name once more, where nobody can be asked
+        #[arg(long, value_name = "NAME")]
+        confirm: Option<String>,
+    },
+}
+
+/// Settings, as flags or as a file.
+#[derive(Debug, Args)]
+pub struct Given {
+    /// A setting; `mapping.userName=Login` sets one key of a table, an empty value takes a setting away
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Settings from a TOML file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub settings: Option<PathBuf>,
+}
+
+/// Arguments of `connect`.
+#[derive(Debug, Args)]
+#[command(after_help = "Settings of every connection:
+  scope            full (default) or groups
+  chosen           with scope=groups: source ids of the chosen groups, with commas between
+  group_types      all (default), security365, usecure, or types with commas between
+  include_groups   whether groups come in (true)
+  managers         whether managers come in (true)
+  root             in the full scope: the group that paths start from
+  grace_days       days between leaving and deletion (30)
+  matching         a newcomer who may be somebody made by hand: ask (default), link, skip, fail
+  authoritative    mail domains in which this source's word is proof of identity
+  guard_percent, guard_floor, guard_half_from    what holds a run (10, 10, 4)
+  folders          folders below which its files may lie (the folders of the files given)
+
+The method's own settings: `usher plugin show csv`
+
+Examples:
+  usher connect csv --set users=/srv/hr/users.csv
+  usher connect csv --name hr --set users=people.csv --set mapping.id=\"Employee No\" --set grace_days=14
+  usher connect csv --settings hr.toml --yes")]
+pub struct ConnectArgs {
+    /// The method: csv, or one added with `usher plugin add`
+    pub method: String,
+    /// What to call it (the method's name)
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Settings
+    #[command(flatten)]
+    pub given: Given,
+    /// A secret setting: from the environment, a file, or standard input
+    #[arg(long, value_name = "KEY=env:NAME|@FILE|-")]
+    pub secret: Vec<String>,
+    /// Don't ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Arguments of `disconnect`.
+#[derive(Debug, Args)]
+pub struct DisconnectArgs {
+    /// The connection
+    pub name: String,
+    /// Its name once more, where nobody can be asked
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Option<String>,
+}
+
+/// A connection.
+#[derive(Debug, Args)]
+pub struct OnConnection {
+    /// The connection, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  usher plan            the first lines and the counts
+  usher plan --all      every line
+  usher --json plan     for programs")]
+pub struct PlanArgs {
+    /// Which connection
+    #[command(flatten)]
+    pub on: OnConnection,
+    /// Show every line
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// Arguments of `sync`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  usher sync                          show the plan and ask
+  usher sync --yes                    don't ask; what the guard holds still waits
+  usher sync --accept 3f2a91c0b7d4    apply a plan that was seen")]
+pub struct SyncArgs {
+    /// Which connection
+    #[command(flatten)]
+    pub on: OnConnection,
+    /// Show every line
+    #[arg(long)]
+    pub all: bool,
+    /// Don't ask; what the guard holds still waits
+    #[arg(long, conflicts_with = "accept")]
+    pub yes: bool,
+    /// Apply the plan with this hash, or one that takes away nothing more
+    #[arg(long, value_name = "HASH")]
+    pub accept: Option<String>,
+}
+
+/// Runs.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// List the newest runs
+    List {
+        /// Only of this connection
+        #[arg(long, value_name = "NAME")]
+        connection: Option<String>,
+        /// How many
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        limit: u32,
+    },
+    /// Show one run: its counts, and what it passed over
+    Show {
+        /// Its number
+        run: i64,
+        /// Show every line of its plan
+        #[arg(long)]
+        lines: bool,
+    },
+}
+
+/// Arguments of `why`.
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    /// A userName, e-mail address, source id or directory id
+    pub who: String,
+    /// Which connection
+    #[command(flatten)]
+    pub on: OnConnection,
+}
+
+/// Users.
+#[derive(Debug, Subcommand)]
+pub enum UsersCommand {
+    /// List users
+    List {
+        /// Part of a userName or displayName
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+        /// Only those directly in this group
+        #[arg(long, value_name = "GROUP")]
+        group: Option<String>,
+        /// Only the inactive
+        #[arg(long, conflicts_with = "active")]
+        inactive: bool,
+        /// Only the active
+        #[arg(long)]
+        active: bool,
+        /// Only those made by hand
+        #[arg(long)]
+        manual: bool,
+        /// At most so many; 0 for all
+        #[arg(long, default_value_t = 0, value_name = "N")]
+        limit: u64,
+    },
+    /// Show one user with its history
+    Show {
+        /// A userName, e-mail address, source id or directory id
+        who: String,
+    },
+    /// Make a user by hand
+    #[command(after_help = "Example:\n  usher users add ann@acme.example displayName='Ann Example' title=Engineer")]
+    Add {
+        /// The userName
+        user_name: String,
+        /// Attributes: `displayName=…`, `emails=…,…`, `active=false`
+        #[arg(value_name = "ATTRIBUTE=VALUE")]
+        attributes: Vec<String>,
+    },
+    /// Set attributes of a user; an empty value takes one away
+    Set {
+        /// Which user
+        who: String,
+        /// Attributes
+        #[arg(value_name = "ATTRIBUTE=VALUE", required = true)]
+        attributes: Vec<String>,
+    },
+    /// Remove a user made by hand
+    Remove {
+        /// Which user
+        who: String,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Say that a record of a source is a user made by hand
+    #[command(after_help = "Example:\n  usher users link ann@acme.example 4711")]
+    Link {
+        /// Which user
+        who: String,
+        /// The record's id at the source
+        source_id: String,
+        /// Which connection
+        #[command(flatten)]
+        on: OnConnection,
+    },
+}
+
+/// Groups.
+#[derive(Debug, Subcommand)]
+pub enum GroupsCommand {
+    /// List groups
+    List {
+        /// The groups at the source, for choosing, instead of those of the directory
+        #[arg(long)]
+        source: bool,
+        /// With --source: part of a name
+        #[arg(long, value_name = "TEXT", requires = "source")]
+        search: Option<String>,
+        /// Which connection
+        #[command(flatten)]
+        on: OnConnection,
+    },
+    /// Show one group
+    Show {
+        /// A name, source id or directory id
+        group: String,
+    },
+    /// List the members of a group, with those of nested groups
+    Members {
+        /// A name, source id or directory id
+        group: String,
+        /// Only direct members
+        #[arg(long)]
+        direct: bool,
+        /// At the source, by its id there, instead of in the directory
+        #[arg(long)]
+        source: bool,
+        /// Which connection
+        #[command(flatten)]
+        on: OnConnection,
+    },
+    /// Make a group by hand, or add a member to one
+    #[command(after_help = "Examples:
+  usher groups add Engineering
+  usher groups add Engineering --member ann@acme.example")]
+    Add {
+        /// The group's name
+        group: String,
+        /// A user to add to it
+        #[arg(long, value_name = "WHO")]
+        member: Option<String>,
+        /// Attributes of a new group
+        #[arg(value_name = "ATTRIBUTE=VALUE")]
+        attributes: Vec<String>,
+    },
+    /// Set attributes of a group; an empty value takes one away
+    Set {
+        /// Which group
+        group: String,
+        /// Attributes
+        #[arg(value_name = "ATTRIBUTE=VALUE", required = true)]
+        attributes: Vec<String>,
+    },
+    /// Remove a group made by hand, or a member added by hand
+    Remove {
+        /// Which group
+        group: String,
+        /// The user to take out of it
+        #[arg(long, value_name = "WHO")]
+        member: Option<String>,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// The chain.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Show the chain, in order
+    List,
+    /// Add a policy at the end
+    #[command(after_help = "Examples:
+  usher policy add deny-list --set entries=cat@alt.example,@partner.example
+  usher policy add deny-list --csv leavers.csv
+  usher policy add domain --set domain=acme.example")]
+    Add {
+        /// The plugin: deny-list, domain, or one added with `usher plugin add`
+        plugin: String,
+        /// What to call it (the plugin's name)
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Settings
+        #[command(flatten)]
+        given: Given,
+        /// For deny-list: entries from a CSV file
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        csv: Option<PathBuf>,
+    },
+    /// Change the settings of a policy
+    Set {
+        /// Its name in the chain
+        name: String,
+        /// Settings
+        #[command(flatten)]
+        given: Given,
+        /// For deny-list: entries from a CSV file, instead of those it has
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        csv: Option<PathBuf>,
+        /// With --csv: add to the entries it has
+        #[arg(long, requires = "csv")]
+        append: bool,
+    },
+    /// Move a policy to another place, counted from 1
+    Move {
+        /// Its name in the chain
+        name: String,
+        /// The place
+        place: usize,
+    },
+    /// Take a policy out of the chain
+    Remove {
+        /// Its name in the chain
+        name: String,
+    },
+}
+
+/// Plugins.
+#[derive(Debug, Subcommand)]
+pub enum PluginCommand {
+    /// List the plugins
+    List,
+    /// Show a plugin: what it asks for, and its settings
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Add a plugin from a WebAssembly component, after showing what it asks for
+    Add {
+        /// The component
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Grant what it asks for without asking
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Look whether a component is a plugin that could be added
+    Check {
+        /// The component
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Forget an added plugin
+    Remove {
+        /// Its id
+        id: String,
+    },
+}

@@ -1,0 +1,262 @@
+//! `usher connect`, `disconnect` and `check`.
+
+use super::tenant::typed;
+use crate::args::{ConnectArgs, DisconnectArgs, OnConnection};
+use crate::console::Tone;
+use crate::context::Context;
+use crate::error::{CliError, Status};
+use crate::given;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
+use std::path::Path;
+use usher_planner::Scope;
+use usher_runtime::Kind;
+use usher_runtime::contract::source::{Report, Standing};
+use usher_store::{Connection, NewConnection, Secret, Settings as Rules, StoreError};
+
+/// Where a secret comes from: never the command line itself.
+fn secret(context: &Context, source: &str) -> Result<Secret, CliError> {
+    let _ = context;
+    let wrong = |why: String| CliError::usage(why, "write --secret key=env:NAME, key=@FILE or key=-");
+    if let Some(name) = source.strip_prefix("env:") {
+        return std::env::var(name)
+            .map(Secret::new)
+            .map_err(|_| wrong(format!("the environment has no {name}")));
+    }
+    if let Some(file) = source.strip_prefix('@') {
+        let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("{file}: {error}")))?;
+        return Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()));
+    }
+    if source == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_line(&mut text).map_err(|error| wrong(format!("standard input: {error}")))?;
+        return Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()));
+    }
+    Err(wrong("a secret is never given on the command line itself".to_owned()))
+}
+
+/// The folders of the files that settings name: who names a file here allows its folder.
+fn folders(settings: &Json, files: &BTreeSet<String>) -> BTreeSet<String> {
+    files
+        .iter()
+        .filter_map(|name| settings.get(name)?.as_str())
+        .filter_map(|path| Path::new(path).parent())
+        .map(|folder| folder.display().to_string())
+        .collect()
+}
+
+/// Connects a source, or changes the settings of a connection.
+pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status, CliError> {
+    let tenant = context.tenant().await?;
+    let store = context.store().await?;
+    let host = context.host().await?;
+    let entry = host.catalogue().find(tenant.id, &args.method).await?;
+    let plugin = &entry.plugin;
+    if plugin.about().kind != Kind::Method {
+        return Err(CliError::usage(
+            format!("{} is a {}, not a method", args.method, plugin.about().kind.name()),
+            "`usher plugin list` shows the methods; a policy is added with `usher policy add`",
+        ));
+    }
+    let name = args.name.clone().unwrap_or_else(|| args.method.clone());
+    let earlier = match store.connection(tenant.id, &name).await {
+        Ok(connection) => Some(connection),
+        Err(StoreError::NotFound { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(earlier) = earlier.as_ref().filter(|earlier| earlier.method != args.method) {
+        return Err(CliError::usage(
+            format!("{name} is a connection of the method {}", earlier.method),
+            "give the new connection another name with --name",
+        ));
+    }
+    let (pairs, folder) = given::pairs(&args.given)?;
+    if pairs.is_empty() && args.secret.is_empty() {
+        return match earlier {
+            Some(earlier) => {
+                saved(context, &earlier);
+                Ok(Status::Done)
+            }
+            None => Err(CliError::usage(
+                format!("{} needs settings", args.method),
+                format!("give them with --set key=value or --settings FILE; `usher plugin show {}` lists them", args.method),
+            )),
+        };
+    }
+    let mut scope = earlier.as_ref().map_or_else(Scope::default, |earlier| earlier.scope.clone());
+    let mut rules = earlier.as_ref().map_or_else(Rules::default, |earlier| earlier.rules.clone());
+    let own_folders = pairs.iter().any(|(key, _)| key == "folders");
+    let rest = given::for_host(plugin, pairs, &mut scope, &mut rules)?;
+    if scope.chosen.as_ref().is_some_and(BTreeSet::is_empty) {
+        return Err(CliError::usage(
+            "scope=groups needs at least one chosen group",
+            "find ids with `usher groups list --source`, then --set chosen=ID,ID",
+        ));
+    }
+    let now = earlier.as_ref().map_or(Json::Null, |earlier| earlier.settings.clone());
+    let settings = given::for_plugin(plugin, now, &rest, folder.as_deref())?;
+    if !own_folders {
+        let known: BTreeSet<String> = rules.folders.iter().cloned().collect();
+        rules.folders = known.union(&folders(&settings, plugin.files())).cloned().collect();
+    }
+    let mut secrets = Vec::new();
+    for pair in &args.secret {
+        let (key, source) = pair.split_once('=').ok_or_else(|| {
+            CliError::usage(format!("--secret {pair}: there is no `=`"), "write --secret key=env:NAME")
+        })?;
+        if !plugin.secrets().contains(key) {
+            return Err(CliError::usage(
+                format!("{} has no secret setting {key}", args.method),
+                format!("`usher plugin show {}` lists its settings", args.method),
+            ));
+        }
+        secrets.push((key.to_owned(), secret(context, source)?));
+    }
+    let new = NewConnection { name: name.clone(), method: args.method.clone(), settings, scope, rules };
+    // Tried before it is saved, so that what is asked is asked about real counts.
+    let candidate = Connection {
+        tenant: tenant.id,
+        id: earlier.as_ref().map_or(0, |earlier| earlier.id),
+        name: name.clone(),
+        method: new.method.clone(),
+        settings: new.settings.clone(),
+        scope: new.scope.clone(),
+        rules: new.rules.clone(),
+        state: usher_store::State::Configured,
+        cursor: None,
+        fingerprint: None,
+        admitted_by: None,
+    };
+    let tested = host.check(&candidate).await;
+    let good = match &tested {
+        Ok(report) => {
+            findings(context, report);
+            report.findings.iter().all(|finding| finding.standing != Standing::Failed)
+        }
+        Err(fault) => {
+            let bad = context.console.tone(Tone::Bad, "✗");
+            context.console.line(format!("  {bad} {}", fault.message));
+            false
+        }
+    };
+    let everyone = new.scope.chosen.is_none();
+    let counts = tested.as_ref().ok().and_then(|report| report.counts);
+    if !args.yes {
+        let what = match counts {
+            Some(counts) if everyone => {
+                format!("The full scope is {} users and {} groups.", counts.users, counts.groups)
+            }
+            _ if everyone => "The scope is everybody.".to_owned(),
+            _ => "Only the chosen groups and their people come in.".to_owned(),
+        };
+        context.console.line(what);
+        let question = if good { "Save these settings?" } else { "The test failed. Save these settings all the same?" };
+        if !context.console.confirm(question) {
+            return Err(CliError {
+                status: Status::Held,
+                class: "unconfirmed".to_owned(),
+                message: "nothing was saved".to_owned(),
+                advice: Some("confirm when asked, or give --yes".to_owned()),
+            });
+        }
+    }
+    let connection = store.save_connection(tenant.id, &new, context.now()).await?;
+    if !secrets.is_empty() {
+        let key = context.key()?;
+        for (name, secret) in &secrets {
+            store.keep_secret(&key, tenant.id, connection.id, name, secret).await?;
+        }
+    }
+    if context.console.is_json() {
+        let findings = tested.as_ref().map(report_json).unwrap_or_default();
+        let fault = tested.as_ref().err();
+        context.console.json(&json!({ "connection": name, "method": args.method, "state": connection.state,
+            "tested": good, "check": findings, "fault": fault }));
+    } else {
+        let word = if earlier.is_some() { "changed" } else { "connected" };
+        let warning = if good { "" } else { " The test failed: see above." };
+        context.console.line(format!("{name} is {word}.{warning} Nothing is imported yet: see what would be with `usher plan`."));
+    }
+    Ok(Status::Done)
+}
+
+fn saved(context: &mut Context, connection: &Connection) {
+    let value = json!({ "connection": connection.name, "method": connection.method, "state": connection.state,
+        "settings": connection.settings, "scope": connection.scope, "rules": connection.rules });
+    if context.console.is_json() {
+        context.console.json(&value);
+    } else {
+        context.console.line(format!("{} ({}), saved settings:", connection.name, connection.method));
+        context.console.line(format!("{:#}", json!({ "settings": connection.settings, "scope": connection.scope, "rules": connection.rules })));
+        context.console.line("Change one with --set key=value.");
+    }
+}
+
+fn report_json(report: &Report) -> Json {
+    json!({
+        "findings": report.findings.iter().map(|finding| json!({
+            "standing": match finding.standing { Standing::Good => "good", Standing::Warning => "warning", Standing::Failed => "failed" },
+            "what": finding.what, "advice": finding.advice })).collect::<Vec<_>>(),
+        "counts": report.counts.map(|counts| json!({ "users": counts.users, "groups": counts.groups, "memberships": counts.memberships })),
+        "verified_domains": report.verified_domains,
+    })
+}
+
+fn findings(context: &mut Context, report: &Report) {
+    for finding in &report.findings {
+        let (sign, tone) = match finding.standing {
+            Standing::Good => ("✓", Tone::Good),
+            Standing::Warning => ("!", Tone::Change),
+            Standing::Failed => ("✗", Tone::Bad),
+        };
+        let sign = context.console.tone(tone, sign);
+        context.console.line(format!("  {sign} {}", finding.what));
+        if let Some(advice) = &finding.advice {
+            context.console.line(format!("    {advice}"));
+        }
+    }
+    if let Some(counts) = report.counts {
+        context.console.line(format!(
+            "  {} users, {} groups, {} memberships",
+            counts.users, counts.groups, counts.memberships
+        ));
+    }
+}
+
+/// Tests a connection.
+pub async fn check(on: OnConnection, context: &mut Context) -> Result<Status, CliError> {
+    let connection = context.connection(on.connection.as_deref()).await?;
+    let host = context.host().await?;
+    let report = host.check(&connection).await?;
+    let good = report.findings.iter().all(|finding| finding.standing != Standing::Failed);
+    if context.console.is_json() {
+        let mut value = report_json(&report);
+        if let Some(value) = value.as_object_mut() {
+            value.insert("connection".to_owned(), connection.name.clone().into());
+            value.insert("ok".to_owned(), good.into());
+        }
+        context.console.json(&value);
+    } else {
+        context.console.line(format!("{} ({}):", connection.name, connection.method));
+        findings(context, &report);
+    }
+    Ok(if good { Status::Done } else { Status::Failed })
+}
+
+/// Removes a connection for good.
+pub async fn disconnect(args: DisconnectArgs, context: &mut Context) -> Result<Status, CliError> {
+    let connection = context.connection(Some(&args.name)).await?;
+    let store = context.store().await?;
+    typed(
+        context,
+        &args.name,
+        args.confirm.as_deref(),
+        "the connection, its bindings and its secrets go; its people and groups stay as if made by hand",
+    )?;
+    store.remove_connection(&connection).await?;
+    context.console.line(format!("{} is disconnected. Its people and groups stay, as if made by hand.", args.name));
+    if context.console.is_json() {
+        context.console.json(&json!({ "disconnected": args.name }));
+    }
+    Ok(Status::Done)
+}

@@ -1,0 +1,193 @@
+//! `usher plugin`: the catalogue.
+
+use super::users::done;
+use crate::args::PluginCommand;
+use crate::console::Tone;
+use crate::context::Context;
+use crate::error::{CliError, Status, words};
+use serde_json::{Value as Json, json};
+use std::path::Path;
+use usher_runtime::{Grant, Plugin};
+use usher_store::AddedPlugin;
+
+async fn from_file(context: &mut Context, file: &Path) -> Result<(Plugin, Vec<u8>), CliError> {
+    let place = file.display();
+    let wasm = std::fs::read(file)
+        .map_err(|error| CliError::usage(format!("{place}: {error}"), "give the path of a WebAssembly component"))?;
+    let host = context.host().await?;
+    let plugin = host.catalogue().runtime().load(wasm.clone()).await.map_err(|error| CliError {
+        status: Status::Usage,
+        class: "plugin".to_owned(),
+        message: format!("{place}: {}", words(&error)),
+        advice: Some("build it for wasm32-wasip2 against the contract in wit/".to_owned()),
+    })?;
+    Ok((plugin, wasm))
+}
+
+fn card(plugin: &Plugin) -> Json {
+    let about = plugin.about();
+    json!({ "id": about.id, "version": about.version, "kind": about.kind.name(), "summary": about.summary,
+        "hash": plugin.hash(), "asks": plugin.asks(), "imports": plugin.imports(), "settings": about.settings })
+}
+
+fn print(context: &mut Context, plugin: &Plugin) {
+    let about = plugin.about();
+    let console = &mut context.console;
+    let heading = console.tone(Tone::Strong, format!("{} {} ({})", about.id, about.version, about.kind.name()));
+    console.line(heading);
+    console.line(format!("  {}", about.summary));
+    console.line(format!("  sha256 {}", plugin.hash()));
+    let asks: Vec<_> = plugin.asks().into_iter().collect();
+    console.line(format!("  asks for {}", if asks.is_empty() { "nothing".to_owned() } else { asks.join(", ") }));
+}
+
+fn settings(context: &mut Context, schema: &Json) {
+    let required: Vec<_> = schema
+        .get("required")
+        .and_then(Json::as_array)
+        .map(|names| names.iter().filter_map(Json::as_str).collect())
+        .unwrap_or_default();
+    let Some(properties) = schema.get("properties").and_then(Json::as_object) else {
+        context.console.line("  no settings");
+        return;
+    };
+    context.console.line("");
+    let rows = properties
+        .iter()
+        .map(|(name, property)| {
+            let text = |key: &str| property.get(key).and_then(Json::as_str).unwrap_or("").replace('\n', " ");
+            let default = property.get("default").map(ToString::to_string).unwrap_or_default();
+            let must = if required.contains(&name.as_str()) { "required" } else { "" };
+            let secret = property.get("writeOnly") == Some(&Json::Bool(true));
+            let note = if secret { "secret: give it with --secret" } else { must };
+            vec![name.clone(), note.to_owned(), default, text("description")]
+        })
+        .collect();
+    context.console.table(&["Setting", "", "Default", "What it is"], rows);
+}
+
+/// The catalogue of plugins.
+pub async fn plugin(command: PluginCommand, context: &mut Context) -> Result<Status, CliError> {
+    let tenant = context.tenant().await?;
+    let store = context.store().await?;
+    match command {
+        PluginCommand::List => {
+            let host = context.host().await?;
+            let mut rows = Vec::new();
+            let mut list = Vec::new();
+            for id in host.catalogue().ids(tenant.id).await? {
+                let entry = host.catalogue().find(tenant.id, &id).await?;
+                let about = entry.plugin.about();
+                let from = if entry.bundled { "bundled" } else { "added" };
+                let granted: Vec<_> = entry.grant.interfaces.iter().cloned().collect();
+                list.push(json!({ "id": about.id, "version": about.version, "kind": about.kind.name(),
+                    "summary": about.summary, "from": from, "hash": entry.plugin.hash(), "granted": granted }));
+                rows.push(vec![
+                    about.id.clone(),
+                    about.version.clone(),
+                    about.kind.name().to_owned(),
+                    from.to_owned(),
+                    granted.join(", "),
+                    about.summary.clone(),
+                ]);
+            }
+            if context.console.is_json() {
+                context.console.json(&list.into());
+            } else {
+                context.console.table(&["Plugin", "Version", "Kind", "From", "Granted", ""], rows);
+            }
+        }
+        PluginCommand::Show { id } => {
+            let host = context.host().await?;
+            let entry = host.catalogue().find(tenant.id, &id).await?;
+            if context.console.is_json() {
+                context.console.json(&card(&entry.plugin));
+            } else {
+                print(context, &entry.plugin);
+                settings(context, &entry.plugin.about().settings);
+            }
+        }
+        PluginCommand::Check { file } => {
+            let (plugin, _) = from_file(context, &file).await?;
+            let grant = Grant { interfaces: plugin.asks() };
+            let admitted = plugin.admit(&grant);
+            if context.console.is_json() {
+                let mut value = card(&plugin);
+                if let Some(value) = value.as_object_mut() {
+                    value.insert("ok".to_owned(), admitted.is_ok().into());
+                    value.insert("problem".to_owned(), admitted.as_ref().err().map(ToString::to_string).into());
+                }
+                context.console.json(&value);
+            } else {
+                print(context, &plugin);
+                match &admitted {
+                    Ok(_) => context.console.line("  It could be added: `usher plugin add`."),
+                    Err(refusal) => context.console.line(format!("  It can't be added: {refusal}")),
+                }
+            }
+            return Ok(if admitted.is_ok() { Status::Done } else { Status::Failed });
+        }
+        PluginCommand::Add { file, yes } => {
+            let (plugin, wasm) = from_file(context, &file).await?;
+            let grant = Grant { interfaces: plugin.asks() };
+            plugin.admit(&grant).map_err(|refusal| CliError {
+                status: Status::Usage,
+                class: "plugin".to_owned(),
+                message: refusal.to_string(),
+                advice: Some("its author must ask for it in `about`".to_owned()),
+            })?;
+            if !context.console.is_json() {
+                print(context, &plugin);
+            }
+            if !yes {
+                let asks: Vec<_> = plugin.asks().into_iter().collect();
+                let what = if asks.is_empty() { "nothing".to_owned() } else { asks.join(", ") };
+                if !context.console.confirm(&format!("Add it, granting {what}?")) {
+                    return Err(CliError {
+                        status: Status::Held,
+                        class: "unconfirmed".to_owned(),
+                        message: "nothing was added".to_owned(),
+                        advice: Some("confirm when asked, or give --yes".to_owned()),
+                    });
+                }
+            }
+            let about = plugin.about();
+            let added = AddedPlugin {
+                id: about.id.clone(),
+                version: about.version.clone(),
+                kind: about.kind.name().to_owned(),
+                summary: about.summary.clone(),
+                hash: plugin.hash().to_owned(),
+                granted: grant.interfaces,
+            };
+            store.add_plugin(tenant.id, &added, &wasm, context.now()).await?;
+            done(context, &card(&plugin), &format!("{} {} is added.", added.id, added.version));
+        }
+        PluginCommand::Remove { id } => {
+            let added = store.plugins(tenant.id).await?;
+            if !added.iter().any(|plugin| plugin.id == id) {
+                return Err(CliError::usage(
+                    format!("{id} was not added"),
+                    "bundled plugins can't be removed; `usher plugin list` shows which were added",
+                ));
+            }
+            let used: Vec<_> = store
+                .connections(tenant.id)
+                .await?
+                .into_iter()
+                .filter(|connection| connection.method == id)
+                .map(|connection| connection.name)
+                .chain(store.policies(tenant.id).await?.into_iter().filter(|row| row.plugin == id).map(|row| row.name))
+                .collect();
+            if !used.is_empty() {
+                return Err(CliError::usage(
+                    format!("{id} is used by {}", used.join(", ")),
+                    "disconnect them or take them out of the chain first",
+                ));
+            }
+            store.remove_plugin(tenant.id, &id).await?;
+            done(context, &json!({ "removed": id }), &format!("{id} is forgotten."));
+        }
+    }
+    Ok(Status::Done)
+}

@@ -1,0 +1,92 @@
+//! `usher status`: the card of every connection.
+
+use crate::context::Context;
+use crate::error::{CliError, Status};
+use crate::show;
+use serde_json::json;
+
+/// Shows how the tenant's connections stand. Starts no engine.
+pub async fn status(context: &mut Context) -> Result<Status, CliError> {
+    let tenant = context.tenant().await?;
+    let store = context.store().await?;
+    let connections = store.connections(tenant.id).await?;
+    let (users, active) = store.count_users(tenant.id).await?;
+    let (groups, memberships) = store.count_groups(tenant.id).await?;
+    let mut cards = Vec::new();
+    for connection in &connections {
+        let last = store.runs(tenant.id, Some(connection.id), 1).await?.into_iter().next();
+        cards.push((connection, last));
+    }
+    if context.console.is_json() {
+        let cards: Vec<_> = cards
+            .iter()
+            .map(|(connection, last)| {
+                json!({
+                    "connection": connection.name,
+                    "method": connection.method,
+                    "state": connection.state,
+                    "scope": if connection.scope.chosen.is_some() { "groups" } else { "full" },
+                    "schedule": "manual",
+                    "next_run": null,
+                    "last_run": last.as_ref().map(|run| json!({
+                        "run": run.id, "intent": run.intent, "result": run.state, "started_by": run.started_by,
+                        "started_at": show::moment(run.started_at),
+                        "finished_at": run.finished_at.map(show::moment),
+                        "plan": run.plan,
+                    })),
+                })
+            })
+            .collect();
+        context.console.json(&json!({
+            "tenant": tenant.name,
+            "state": if cards.is_empty() { json!("not_configured") } else { serde_json::Value::Null },
+            "connections": cards,
+            "directory": { "users": users, "active": active, "groups": groups, "memberships": memberships },
+        }));
+        return Ok(Status::Done);
+    }
+    context.console.line(format!(
+        "Tenant {}: {users} users ({active} active), {groups} groups, {memberships} memberships",
+        tenant.name
+    ));
+    if cards.is_empty() {
+        context.console.line("");
+        context.console.line("Available after set-up: nothing is connected yet.");
+        context.console.line("Connect a source with `usher connect csv --set users=/path/to/users.csv`, or take the tour: `usher demo`.");
+    }
+    for (connection, last) in cards {
+        context.console.line("");
+        let scope = match &connection.scope.chosen {
+            Some(chosen) => format!("{} chosen groups", chosen.len()),
+            None => "everybody".to_owned(),
+        };
+        let state = serde_json::to_value(connection.state).unwrap_or_default();
+        let mut rows = vec![
+            vec!["method".to_owned(), connection.method.clone()],
+            vec!["state".to_owned(), state.as_str().unwrap_or_default().to_owned()],
+            vec!["scope".to_owned(), scope],
+            vec!["schedule".to_owned(), "manual".to_owned()],
+        ];
+        match last {
+            None => rows.push(vec!["last run".to_owned(), "none yet: `usher plan`".to_owned()]),
+            Some(run) => {
+                let intent = serde_json::to_value(run.intent).unwrap_or_default();
+                let state = serde_json::to_value(run.state).unwrap_or_default();
+                let mut result = state.as_str().unwrap_or_default().to_owned();
+                let fault = run.report.as_ref().and_then(|report| report.get("fault")?.get("message")?.as_str());
+                if let Some(message) = fault {
+                    result = format!("{result}: {message}");
+                }
+                rows.push(vec![
+                    "last run".to_owned(),
+                    format!("{} ({}, by {})", run.id, intent.as_str().unwrap_or_default(), run.started_by),
+                ]);
+                rows.push(vec!["result".to_owned(), result]);
+                let finished = run.finished_at.map_or_else(|| "not yet".to_owned(), show::time);
+                rows.push(vec!["finished".to_owned(), finished]);
+            }
+        }
+        context.console.table(&[&connection.name, ""], rows);
+    }
+    Ok(Status::Done)
+}

@@ -1,0 +1,216 @@
+//! Where people read and answer. On a terminal: colour, tables as wide as it is, a progress bar; piped: plain lines.
+
+use crate::error::CliError;
+use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fmt::Display;
+use std::io::{BufRead, Write};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use usher_sync::{Phase, Progress};
+
+/// Nothing is drawn for work that takes less than this.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A colour for words that mean something.
+#[derive(Clone, Copy, Debug)]
+pub enum Tone {
+    /// Comes in, or is well.
+    Good,
+    /// Changes, or wants a look.
+    Change,
+    /// Goes out, or failed.
+    Bad,
+    /// Beside the point.
+    Quiet,
+    /// A heading.
+    Strong,
+}
+
+/// A place to read and to answer.
+pub struct Console {
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    interactive: bool,
+    bars: bool,
+    json: bool,
+}
+
+impl Console {
+    /// `interactive`: somebody can read and answer. `bars`: progress can be drawn on standard error.
+    pub fn new(
+        out: Box<dyn Write + Send>,
+        err: Box<dyn Write + Send>,
+        interactive: bool,
+        bars: bool,
+    ) -> Self {
+        Self { out, err, interactive, bars, json: false }
+    }
+
+    /// From now on one JSON object is printed, and nothing asked.
+    pub fn set_json(&mut self, json: bool) {
+        self.json = json;
+    }
+
+    /// Whether JSON is wanted.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether somebody can answer.
+    pub fn is_interactive(&self) -> bool {
+        self.interactive && !self.json
+    }
+
+    fn write(out: &mut dyn Write, text: &str) {
+        // A reader that went away (`usher users list | head`) is no error of ours.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    /// Prints text as it is.
+    pub fn text(&mut self, text: &str) {
+        Self::write(&mut self.out, text);
+    }
+
+    /// Prints text on standard error.
+    pub fn error_text(&mut self, text: &str) {
+        Self::write(&mut self.err, text);
+    }
+
+    /// Prints a line, unless JSON is wanted.
+    pub fn line(&mut self, line: impl Display) {
+        if !self.json {
+            Self::write(&mut self.out, &format!("{line}\n"));
+        }
+    }
+
+    /// Prints a line that isn't the answer itself: on standard error where the answer is JSON.
+    pub fn aside(&mut self, line: impl Display) {
+        let line = format!("{line}\n");
+        if self.json { Self::write(&mut self.err, &line) } else { Self::write(&mut self.out, &line) }
+    }
+
+    /// Prints the one JSON value of this command.
+    pub fn json(&mut self, value: &serde_json::Value) {
+        Self::write(&mut self.out, &format!("{value:#}\n"));
+    }
+
+    /// Words in a colour, where there are colours.
+    pub fn tone(&self, tone: Tone, words: impl Display) -> String {
+        if !self.interactive || self.json || std::env::var_os("NO_COLOR").is_some() {
+            return words.to_string();
+        }
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Change => "33",
+            Tone::Bad => "31",
+            Tone::Quiet => "2",
+            Tone::Strong => "1",
+        };
+        format!("\x1b[{code}m{words}\x1b[0m")
+    }
+
+    /// Prints rows under headings; piped, with tabs between.
+    pub fn table(&mut self, headings: &[&str], rows: Vec<Vec<String>>) {
+        if self.json {
+            return;
+        }
+        if !self.interactive {
+            let mut text = format!("{}\n", headings.join("\t"));
+            for row in rows {
+                text.push_str(&row.join("\t").replace('\n', " "));
+                text.push('\n');
+            }
+            Self::write(&mut self.out, &text);
+            return;
+        }
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(headings.iter().map(|heading| self.tone(Tone::Strong, heading)));
+        table.add_rows(rows);
+        Self::write(&mut self.out, &format!("{table}\n"));
+    }
+
+    /// Prints an error.
+    pub fn fail(&mut self, error: &CliError) {
+        if self.json {
+            let value = serde_json::json!({ "fault": {
+                "class": error.class, "message": error.message, "advice": error.advice } });
+            self.json(&value);
+        }
+        let mut text = format!("{}: {}\n", self.tone(Tone::Bad, "error"), error.message);
+        if let Some(advice) = &error.advice {
+            text.push_str(&format!("  {}: {advice}\n", self.tone(Tone::Quiet, "what to do")));
+        }
+        Self::write(&mut self.err, &text);
+    }
+
+    /// Asks for yes or no; anything but yes is no.
+    pub fn confirm(&mut self, question: &str) -> bool {
+        if !self.is_interactive() {
+            return false;
+        }
+        Self::write(&mut self.out, &format!("{question} [y/N] "));
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).is_ok()
+            && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    }
+
+    /// Asks for a line; none without a terminal.
+    pub fn ask(&mut self, question: &str) -> Option<String> {
+        if !self.is_interactive() {
+            return None;
+        }
+        Self::write(&mut self.out, &format!("{question}: "));
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).ok()?;
+        Some(answer.trim().to_owned())
+    }
+
+    /// A progress bar for a run.
+    pub fn progress(&self) -> Bar {
+        Bar { bar: Arc::new(Mutex::new(None)), drawn: self.bars && !self.json, since: Instant::now() }
+    }
+}
+
+/// A progress bar that appears when the work has taken a while.
+pub struct Bar {
+    bar: Arc<Mutex<Option<ProgressBar>>>,
+    drawn: bool,
+    since: Instant,
+}
+
+impl Bar {
+    /// Takes the bar away.
+    pub fn clear(&self) {
+        if let Ok(mut bar) = self.bar.lock()
+            && let Some(bar) = bar.take()
+        {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Progress for Bar {
+    fn at(&self, phase: Phase, done: u64, of: Option<u64>) {
+        if !self.drawn || self.since.elapsed() < PATIENCE {
+            return;
+        }
+        let Ok(mut slot) = self.bar.lock() else { return };
+        let bar = slot.get_or_insert_with(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        let style = match of {
+            Some(_) => "{msg} [{bar:30}] {human_pos} of {human_len}, {eta} left",
+            None => "{spinner} {msg} {human_pos}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            bar.set_style(style);
+        }
+        bar.set_length(of.unwrap_or(0));
+        bar.set_message(phase.words());
+        bar.set_position(done);
+    }
+}

@@ -1,0 +1,184 @@
+//! An installation of its own for each test: the whole command line in this process, with a clock that stands until it is moved.
+
+use jiff::{Span, Timestamp};
+use serde_json::Value;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
+use usher_cli::{Console, usher};
+use usher_services::{Clock, FixedClock};
+
+/// Where compiled plugins are kept between tests.
+fn cache() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compiled")
+}
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Written {
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut self.0.lock().unwrap())).unwrap()
+    }
+}
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How a command ended, and what it printed.
+#[derive(Debug)]
+pub struct Ran {
+    /// The command, for messages.
+    pub command: String,
+    /// The exit status.
+    pub status: u8,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Ran {
+    /// Fails the test unless the command ended so.
+    #[track_caller]
+    pub fn ended(self, status: u8) -> Self {
+        assert_eq!(
+            self.status, status,
+            "`{}` ended with {}\n--- out\n{}\n--- err\n{}",
+            self.command, self.status, self.out, self.err
+        );
+        self
+    }
+
+    /// The one JSON value it printed.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|error| panic!("`{}` printed no JSON ({error}):\n{}\n{}", self.command, self.out, self.err))
+    }
+
+    /// Both outputs.
+    pub fn text(&self) -> String {
+        format!("{}{}", self.out, self.err)
+    }
+}
+
+/// An installation.
+pub struct Installation {
+    folder: TempDir,
+    clock: Arc<FixedClock>,
+}
+
+impl Installation {
+    /// A new one; its clock stands at 2026-03-02 08:00 UTC.
+    pub fn new() -> Self {
+        let now = "2026-03-02T08:00:00Z".parse().unwrap();
+        Self { folder: tempfile::tempdir().unwrap(), clock: Arc::new(FixedClock::new(now)) }
+    }
+
+    /// Where its files lie.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its database.
+    pub fn database(&self) -> PathBuf {
+        self.path().join("data/usher.db")
+    }
+
+    /// Writes a file; gives its path.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path.display().to_string()
+    }
+
+    /// Now, by its clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Moves its clock.
+    pub fn pass_days(&self, days: i64) {
+        self.clock.set(self.clock.now() + Span::new().hours(24 * days));
+    }
+
+    /// Runs a command.
+    pub async fn usher(&self, words: &[&str]) -> Ran {
+        let (out, err) = (Written::default(), Written::default());
+        let console = Console::new(Box::new(out.clone()), Box::new(err.clone()), false, false);
+        let mut line: Vec<std::ffi::OsString> = vec![
+            "usher".into(),
+            "--data".into(),
+            self.path().join("data").into(),
+            "--cache".into(),
+            cache().into(),
+        ];
+        line.extend(words.iter().map(Into::into));
+        let status = usher(line, console, self.clock.clone()).await;
+        Ran { command: words.join(" "), status, out: out.take(), err: err.take() }
+    }
+
+    /// Runs a command that prints JSON, and wants it to end with this status.
+    #[track_caller]
+    pub async fn json(&self, status: u8, words: &[&str]) -> Value {
+        let mut line = vec!["--json"];
+        line.extend(words);
+        self.usher(&line).await.ended(status).json()
+    }
+
+    /// Connects the CSV method with these settings.
+    #[track_caller]
+    pub async fn connect_csv(&self, settings: &[&str]) {
+        let mut line = vec!["connect", "csv", "--yes"];
+        for setting in settings {
+            line.extend(["--set", setting]);
+        }
+        self.usher(&line).await.ended(0);
+    }
+
+    /// All users, as `users list` gives them.
+    pub async fn users(&self) -> Vec<Value> {
+        self.json(0, &["users", "list"]).await.as_array().unwrap().clone()
+    }
+
+    /// One user by userName.
+    #[track_caller]
+    pub async fn user(&self, user_name: &str) -> Value {
+        let users = self.users().await;
+        users
+            .iter()
+            .find(|user| user["userName"] == user_name)
+            .cloned()
+            .unwrap_or_else(|| panic!("{user_name} is not among {users:#?}"))
+    }
+
+    /// The userNames of the active, in order.
+    pub async fn active(&self) -> Vec<String> {
+        self.users()
+            .await
+            .iter()
+            .filter(|user| user["active"] == true)
+            .map(|user| user["userName"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The names of the direct and indirect members of a group.
+    pub async fn members(&self, group: &str) -> Vec<String> {
+        let members = self.json(0, &["groups", "members", group]).await;
+        let mut names: Vec<_> =
+            members.as_array().unwrap().iter().map(|member| member["display"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    }
+}
