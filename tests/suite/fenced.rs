@@ -90,7 +90,7 @@ async fn behaves(runtime: &Runtime) {
 }
 
 /// Without the line in the hostile source, which moves.
-fn placeless(said: &impl ToString) -> String {
+pub(crate) fn placeless(said: &impl ToString) -> String {
     let said = said.to_string();
     let mut parts = said.split(".rs:");
     let first = parts.next().unwrap_or_default().to_owned();

@@ -10,8 +10,16 @@ use usher_cli::{Console, usher};
 use usher_services::{Clock, FixedClock};
 
 /// Where compiled plugins are kept between tests.
-fn cache() -> PathBuf {
+pub fn compiled() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compiled")
+}
+
+/// The `usher` binary, which a build of the whole workspace lays beside the tests.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().parent().unwrap().join(format!("usher{}", std::env::consts::EXE_SUFFIX));
+    assert!(path.is_file(), "{} isn't there: build the tests with --workspace", path.display());
+    path
 }
 
 #[derive(Clone, Default)]
@@ -122,7 +130,7 @@ impl Installation {
             "--data".into(),
             self.path().join("data").into(),
             "--cache".into(),
-            cache().into(),
+            compiled().into(),
         ];
         line.extend(words.iter().map(Into::into));
         let status = usher(line, console, self.clock.clone()).await;
@@ -130,7 +138,6 @@ impl Installation {
     }
 
     /// Runs a command that prints JSON, and wants it to end with this status.
-    #[track_caller]
     pub async fn json(&self, status: u8, words: &[&str]) -> Value {
         let mut line = vec!["--json"];
         line.extend(words);
@@ -138,7 +145,6 @@ impl Installation {
     }
 
     /// Connects the CSV method with these settings.
-    #[track_caller]
     pub async fn connect_csv(&self, settings: &[&str]) {
         let mut line = vec!["connect", "csv", "--yes"];
         for setting in settings {
@@ -153,7 +159,6 @@ impl Installation {
     }
 
     /// One user by userName.
-    #[track_caller]
     pub async fn user(&self, user_name: &str) -> Value {
         let users = self.users().await;
         users

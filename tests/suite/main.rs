@@ -1,3 +1,31 @@
 //! Whole-system tests.
 
+// A test fails by panicking, and so do the harness and the helpers around it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::type_complexity)]
+
+mod accepting;
+mod changes;
+mod commands;
+mod connections;
+mod database;
+mod directory;
+mod faults;
 mod fenced;
+mod guard;
+mod harness;
+mod hostile_runs;
+mod kill;
+mod leaving;
+mod lookups;
+mod managers;
+mod messy;
+mod names;
+mod ownership;
+mod places;
+mod policies;
+mod properties;
+mod reads;
+mod runs;
+mod scope;
+mod t1;
+mod why;

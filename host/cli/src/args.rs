@@ -3,9 +3,12 @@
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
 
+/// Under which help lists the options that every command has.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Brings people and groups into an organisation's directory, and keeps them right.
 #[derive(Debug, Parser)]
-#[command(name = "usher", version, about, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "usher", version, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "Examples:
   usher demo                                         a tour that needs nothing else
   usher connect csv --set users=/srv/hr/users.csv    connect a first source
@@ -16,16 +19,16 @@ use std::path::PathBuf;
 Exit status: 0 done, 1 failed, 2 usage or settings, 3 held, 4 already running")]
 pub struct Cli {
     /// The data folder
-    #[arg(long, global = true, env = "USHER_DATA", default_value = "usher-data", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, hide_env_values = true, env = "USHER_DATA", default_value = "usher-data", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data: PathBuf,
     /// The folder for compiled plugins [default: `cache` in the data folder]
-    #[arg(long, global = true, env = "USHER_CACHE", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, hide_env_values = true, env = "USHER_CACHE", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub cache: Option<PathBuf>,
     /// The tenant
-    #[arg(long, global = true, env = "USHER_TENANT", default_value = "default", value_name = "NAME")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, hide_env_values = true, env = "USHER_TENANT", default_value = "default", value_name = "NAME")]
     pub tenant: String,
     /// Print one JSON value, and ask nothing
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub json: bool,
     /// What to do
     #[command(subcommand)]

@@ -5,7 +5,7 @@ use crate::error::CliError;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use usher_model::Value;
+use usher_model::{ACTIVE, MANAGER, USER_NAME, Value};
 use usher_planner::{GroupTypes, Scope};
 use usher_runtime::Plugin;
 use usher_store::Settings as Rules;
@@ -65,10 +65,12 @@ fn typed(text: &str, schema: Option<&Json>) -> Json {
     {
         return value;
     }
-    if (has("array") && text.trim_start().starts_with('[')) || (has("object") && text.trim_start().starts_with('{')) {
-        if let Ok(value) = serde_json::from_str::<Json>(text) {
-            return value;
-        }
+    let list = has("array") && text.trim_start().starts_with('[');
+    let table = has("object") && text.trim_start().starts_with('{');
+    if (list || table)
+        && let Ok(value) = serde_json::from_str::<Json>(text)
+    {
+        return value;
     }
     if has("array") && !has("string") {
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
@@ -94,6 +96,12 @@ pub fn for_plugin(
             Some((outer, inner)) if property(schema, key).is_none() => (outer, Some(inner)),
             _ => (key.as_str(), None),
         };
+        if plugin.secrets().contains(key) {
+            return Err(CliError::usage(
+                format!("{key} is a secret: it is never given among the settings"),
+                format!("give it with --secret {key}=env:NAME, {key}=@FILE or {key}=-"),
+            ));
+        }
         let shape = property(schema, key);
         if let Some(inner) = inner {
             let table = settings.entry(key).or_insert_with(|| Json::Object(Map::new()));
@@ -223,6 +231,15 @@ pub fn attributes(given: &[String]) -> Result<BTreeMap<String, Option<Value>>, C
             })?;
             let value = value.trim();
             let value = match (name, value) {
+                (USER_NAME | ACTIVE, "") => {
+                    return Err(CliError::usage(format!("{name} can't be taken away"), format!("write {name}=VALUE")));
+                }
+                ("id" | "externalId" | "groups" | "path" | MANAGER | "origin" | "connection", _) => {
+                    return Err(CliError::usage(
+                        format!("{name} is no attribute that can be set"),
+                        "members are added with `usher groups add GROUP --member WHO`; the rest comes from a source",
+                    ));
+                }
                 (_, "") => None,
                 ("active", "true" | "yes") => Some(Value::Truth(true)),
                 ("active", "false" | "no") => Some(Value::Truth(false)),

@@ -3,10 +3,15 @@
 use crate::line::{Action, Change, Changes, Line, RecordKind};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
-use usher_model::{ACTIVE, Attributes, DISPLAY_NAME, USER_NAME};
+use usher_model::{ACTIVE, Attributes, DISPLAY_NAME, MANAGER, USER_NAME};
 
 /// The field of a line that says that the grace period begins or ends: a user who is disabled at the source doesn't have it.
 pub const LEAVING: &str = "leaving";
+
+/// What a line says of a user besides attributes. A source's attribute of such a name doesn't come in: it would be taken for these.
+const USER_FIELDS: [&str; 5] = [USER_NAME, ACTIVE, "path", MANAGER, LEAVING];
+/// The same of a group.
+const GROUP_FIELDS: [&str; 1] = [DISPLAY_NAME];
 
 /// What a source's record comes to after scope and policies.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,9 +109,13 @@ fn difference(
     stored: &Attributes,
     target: &Attributes,
     owns: &BTreeSet<String>,
+    fields: &[&str],
     changes: &mut Changes,
 ) {
     for name in target.keys().chain(owns.iter().filter(|name| !target.contains_key(*name))) {
+        if fields.contains(&name.as_str()) {
+            continue;
+        }
         let (before, after) = (stored.get(name), target.get(name));
         if before != after {
             let json = |value: Option<&usher_model::Value>| value.map(usher_model::Value::to_json);
@@ -156,7 +165,7 @@ pub fn user(
             set(&mut changes, USER_NAME, None, Some(target.name.as_str().into()));
             set(&mut changes, ACTIVE, None, Some(target.active.into()));
             set(&mut changes, "path", None, paths(&target.paths));
-            difference(&Attributes::new(), &target.attributes, &BTreeSet::new(), &mut changes);
+            difference(&Attributes::new(), &target.attributes, &BTreeSet::new(), &USER_FIELDS, &mut changes);
             line(Action::Create, &target.name, "new at the source".to_owned(), changes)
         }
         (Incoming::Present(_), Some(stored), None) => {
@@ -176,7 +185,7 @@ pub fn user(
             );
             set(&mut changes, ACTIVE, Some(stored.active.into()), Some(target.active.into()));
             set(&mut changes, "path", paths(&stored.paths), paths(&target.paths));
-            difference(&stored.attributes, &target.attributes, &bond.owns, &mut changes);
+            difference(&stored.attributes, &target.attributes, &bond.owns, &USER_FIELDS, &mut changes);
             if bond.departure.is_some() {
                 set(&mut changes, LEAVING, Some(true.into()), None);
                 line(Action::Reactivate, &target.name, "back at the source".to_owned(), changes)
@@ -249,7 +258,7 @@ pub fn group(
         (Incoming::Present(target), None, _) => {
             let mut changes = Changes::new();
             set(&mut changes, DISPLAY_NAME, None, Some(target.name.as_str().into()));
-            difference(&Attributes::new(), &target.attributes, &BTreeSet::new(), &mut changes);
+            difference(&Attributes::new(), &target.attributes, &BTreeSet::new(), &GROUP_FIELDS, &mut changes);
             line(Action::Create, &target.name, "new at the source".to_owned(), changes)
         }
         (Incoming::Present(_), Some(stored), None) => {
@@ -266,7 +275,7 @@ pub fn group(
                 Some(stored.display_name.as_str().into()),
                 Some(target.name.as_str().into()),
             );
-            difference(&stored.attributes, &target.attributes, &bond.owns, &mut changes);
+            difference(&stored.attributes, &target.attributes, &bond.owns, &GROUP_FIELDS, &mut changes);
             if changes.is_empty() {
                 return None;
             }

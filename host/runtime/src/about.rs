@@ -136,6 +136,9 @@ impl About {
                 return bad(format!("has a `{name}` that isn't one line of 1 to {most} bytes"));
             }
         }
+        if !is_printable(&settings) {
+            return bad("has control characters in the schema of its settings".to_owned());
+        }
         for interface in capabilities.keys() {
             if !INTERFACES.contains(&interface.as_str()) {
                 return bad(format!(
@@ -173,6 +176,17 @@ impl About {
     /// The interfaces it asks for.
     pub fn asks(&self) -> BTreeSet<String> {
         self.capabilities.keys().cloned().collect()
+    }
+}
+
+/// Whether a schema can be shown on a terminal: its titles and descriptions are. Lines may break.
+fn is_printable(schema: &Json) -> bool {
+    let fits = |text: &str| text.lines().all(|line| one_line(line, ABOUT_BYTES) == line.trim_end());
+    match schema {
+        Json::String(text) => fits(text),
+        Json::Array(parts) => parts.iter().all(is_printable),
+        Json::Object(parts) => parts.iter().all(|(name, part)| fits(name) && is_printable(part)),
+        _ => true,
     }
 }
 
@@ -216,6 +230,7 @@ mod tests {
             (json!({ "capabilities": { "shell": {} } }), "asks for `shell`; this host knows files"),
             (json!({ "capabilities": live }), "a source that lives while it is read must say `lookup`"),
             (json!({ "kind": "policy" }), "asks for `files`; a policy has no I/O"),
+            (json!({ "settings": { "title": "a\u{1b}[2J" } }), "has control characters in the schema"),
             (json!({ "reads": ["mood"] }), "reads `mood`; there are groups, manager and day"),
         ] {
             let error = About::parse(&document(change)).unwrap_err().to_string();

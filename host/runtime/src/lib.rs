@@ -24,6 +24,7 @@ mod runtime;
 mod schema;
 mod service;
 mod state;
+mod unfold;
 mod wasi;
 
 pub use about::{About, Absence, BadAbout, Kind, Reads};

@@ -22,6 +22,7 @@ impl Schema {
             "" => error.to_string(),
             place => format!("{place}: {error}"),
         };
+        crate::unfold::check(schema)?;
         jsonschema::draft202012::meta::validate(schema).map_err(why)?;
         if schema.get("type").and_then(Json::as_str) != Some("object") {
             return Err("its `type` must be `object`".to_owned());
@@ -164,7 +165,8 @@ fn says(schema: &Json, property: &Json, what: impl Fn(&Json) -> bool) -> bool {
         }
         let within = ["allOf", "anyOf", "oneOf"].iter().filter_map(|keyword| part.get(keyword)?.as_array());
         parts.extend(within.flatten());
-        let pointer = part.get("$ref").and_then(Json::as_str).and_then(|reference| reference.strip_prefix('#'));
+        let pointer =
+            part.get("$ref").and_then(Json::as_str).and_then(|reference| reference.strip_prefix('#'));
         if let Some(pointer) = pointer
             && followed.insert(pointer)
         {
@@ -236,29 +238,9 @@ mod tests {
             json!({ "type": "object", "properties": { "a": { "$ref": "#/properties/a" } } }),
             json!({ "type": "object", "properties": { "a": { "allOf": [{ "$ref": "#/$defs/b" }] } },
                     "$defs": { "b": { "anyOf": [{ "$ref": "#/$defs/c" }] }, "c": { "not": { "$ref": "#/$defs/b" } } } }),
-            json!({ "type": "object", "$dynamicRef": "#here", "$dynamicAnchor": "here" }),
         ] {
             let circling = Schema::new(&schema).unwrap();
             assert_eq!(circling.problems(&json!({ "a": 1 })), []);
-        }
-    }
-
-    #[test]
-    fn a_schema_that_doubles_tmp() {
-        for levels in [4, 16, 20, 24] {
-        let mut defs = serde_json::Map::new();
-        for level in 0..levels {
-            let next = json!({ "$ref": format!("#/$defs/d{}", level + 1) });
-            defs.insert(format!("d{level}"), json!({ "allOf": [next, next] }));
-        }
-        defs.insert(format!("d{levels}"), json!({ "type": "string" }));
-        let t = std::time::Instant::now();
-        let schema = Schema::new(&json!({ "type": "object", "properties": { "a": { "$ref": "#/$defs/d0" } }, "$defs": defs })).unwrap();
-        println!("{levels} new {:?}", t.elapsed());
-        let t = std::time::Instant::now();
-        println!("{} {:?}", schema.problems(&json!({ "a": "x" })).len(), t.elapsed());
-        let t = std::time::Instant::now();
-        println!("{} {:?}", schema.problems(&json!({ "a": 1 })).len(), t.elapsed());
         }
     }
 

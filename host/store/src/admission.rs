@@ -257,11 +257,11 @@ impl Store {
         read: Read,
         reviewed: &[ReviewPage],
     ) -> Result<(), StoreError> {
-        let sql = "UPDATE staged_users SET digest = j.value->>'digest', outcome = j.value->>'outcome',
-                 user_name_key = j.value->>'key', manager = j.value->>'manager',
-                 op = CASE WHEN op = 1 THEN 1 ELSE 4 END
-             FROM json_each($3) j
-             WHERE tenant = $1 AND read = $2 AND source_id = j.value->>'id'";
+        let sql = "WITH j AS MATERIALIZED (SELECT value->>'id' AS id, value->>'digest' AS digest,
+                 value->>'outcome' AS outcome, value->>'key' AS key, value->>'manager' AS manager FROM json_each($3))
+             UPDATE staged_users SET digest = j.digest, outcome = j.outcome, user_name_key = j.key,
+                 manager = j.manager, op = CASE WHEN op = 1 THEN 1 ELSE 4 END
+             FROM j WHERE tenant = $1 AND read = $2 AND source_id = j.id";
         self.review(lease, read, sql, reviewed).await
     }
 

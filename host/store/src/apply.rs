@@ -252,8 +252,10 @@ impl Apply<'_> {
                 .await?;
                 let written = changed_rows(page(&row)?, &changed, DISPLAY_NAME)?;
                 self.with_rows(
-                    "UPDATE groups SET display_name = j.value->>'name', attributes = j.value->>'attributes', updated_at = $3
-                     FROM json_each($4) j WHERE tenant = $1 AND groups.id = j.value->>'id' AND origin = $2",
+                    "WITH j AS MATERIALIZED (SELECT value->>'id' AS id, value->>'name' AS name,
+                         value->>'attributes' AS attributes FROM json_each($4))
+                     UPDATE groups SET display_name = j.name, attributes = j.attributes, updated_at = $3
+                     FROM j WHERE tenant = $1 AND groups.id = j.id AND origin = $2",
                     rows(&written)?,
                 )
                 .await?;
@@ -328,10 +330,12 @@ impl Apply<'_> {
                 .await?;
                 let written = changed_rows(page(&row)?, &changed, USER_NAME)?;
                 self.with_rows(
-                    "UPDATE users SET user_name = j.value->>'name', user_name_key = j.value->>'key',
-                         active = j.value->>'active', attributes = j.value->>'attributes', paths = j.value->>'paths',
-                         updated_at = $3
-                     FROM json_each($4) j WHERE tenant = $1 AND users.id = j.value->>'id' AND origin = $2",
+                    "WITH j AS MATERIALIZED (SELECT value->>'id' AS id, value->>'name' AS name, value->>'key' AS key,
+                         value->>'active' AS active, value->>'attributes' AS attributes, value->>'paths' AS paths
+                         FROM json_each($4))
+                     UPDATE users SET user_name = j.name, user_name_key = j.key, active = j.active,
+                         attributes = j.attributes, paths = j.paths, updated_at = $3
+                     FROM j WHERE tenant = $1 AND users.id = j.id AND origin = $2",
                     rows(&written)?,
                 )
                 .await?;
@@ -408,14 +412,24 @@ impl Apply<'_> {
                 .map(|(_, record, manager)| (record, manager.as_deref().map(fold)))
                 .collect();
             self.with_rows(
-                "UPDATE users SET manager = (SELECT b.id FROM users b WHERE b.tenant = $1 AND b.user_name_key = j.value->>1),
+                "WITH j AS MATERIALIZED (SELECT value->>0 AS id, value->>1 AS manager FROM json_each($4))
+                 UPDATE users SET manager = (SELECT b.id FROM users b WHERE b.tenant = $1 AND b.user_name_key = j.manager),
                      updated_at = $3
-                 FROM json_each($4) j WHERE tenant = $1 AND users.id = j.value->>0 AND origin = $2",
+                 FROM j WHERE tenant = $1 AND users.id = j.id AND origin = $2",
                 rows(&pairs)?,
             )
             .await?;
         }
-        // Whose manager is named but isn't there is looked at again in every run.
+        // Whose manager is named but isn't there is looked at again in every run: first those whose manager goes out by
+        // this plan, then those whom the run looked at.
+        self.lines(
+            "UPDATE user_links SET manager_missing = 1
+             FROM lines n JOIN mirror_users m ON m.tenant = $1 AND m.connection = $2 AND m.source_id = n.source_id
+             WHERE n.tenant = $1 AND n.run = $3 AND n.kind = 'user' AND n.changes->'manager' IS NOT NULL
+               AND n.changes->'manager'->>1 IS NULL AND m.manager IS NOT NULL AND $4 > 0
+               AND user_links.tenant = $1 AND user_links.connection = $2 AND user_links.source_id = n.source_id",
+        )
+        .await?;
         over(
             self.write,
             self.read,
@@ -440,8 +454,8 @@ impl Apply<'_> {
                  WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action = 'delete')",
             "DELETE FROM groups WHERE tenant = $1 AND origin = $2 AND $4 > 0 AND id IN (SELECT record FROM lines
                  WHERE tenant = $1 AND run = $3 AND kind = 'group' AND action = 'delete')",
-            // Another connection that still holds him becomes the owner.
-            "UPDATE users SET updated_at = $4, origin = (SELECT MIN(o.connection) FROM user_links o
+            // Another connection that still holds him becomes the owner, and looks at him in its next run.
+            "UPDATE users SET updated_at = $4, edited = 1, origin = (SELECT MIN(o.connection) FROM user_links o
                      WHERE o.tenant = $1 AND o.record = users.id AND o.connection <> $2 AND o.left_at IS NULL)
              WHERE tenant = $1 AND origin = $2 AND id IN (SELECT record FROM lines
                  WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action = 'unlink')",

@@ -1,10 +1,11 @@
 //! Connections: one tenant's configured methods.
 
-use crate::database::{document, text};
+use crate::database::{Write, document, page, rows, text};
 use crate::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::any::AnyRow;
+use usher_model::{Attributes, EMAILS, Value, fold};
 use usher_planner::{GuardRules, Scope};
 
 /// The states of a connection.
@@ -140,7 +141,8 @@ impl Store {
         sqlx::query(
             "INSERT INTO connections (tenant, id, name, method, settings, scope, rules, state, created_at)
              SELECT $1, COALESCE(MAX(id), 0) + 1, $2, $3, $4, $5, $6, 'configured', $7
-             FROM connections WHERE tenant = $1
+             FROM (SELECT id FROM connections WHERE tenant = $1 UNION ALL SELECT connection FROM runs WHERE tenant = $1)
+             WHERE true
              ON CONFLICT (tenant, name) DO UPDATE SET method = EXCLUDED.method, settings = EXCLUDED.settings,
                  scope = EXCLUDED.scope, rules = EXCLUDED.rules",
         )
@@ -187,6 +189,7 @@ impl Store {
     /// Removes a connection with its mirror, links and secrets. Its records stay and become manual, its memberships too.
     pub async fn remove_connection(&self, connection: &Connection) -> Result<(), StoreError> {
         let mut write = self.write().await?;
+        keep_addresses(&mut write, connection).await?;
         for sql in [
             "DELETE FROM staged_users WHERE tenant = $1
                 AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2)",
@@ -198,9 +201,6 @@ impl Store {
                 AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2)",
             "DELETE FROM staged_unknown WHERE tenant = $1
                 AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2)",
-            "INSERT INTO manual_addresses (tenant, address, record)
-             SELECT u.tenant, u.user_name_key, u.id FROM users u
-             WHERE u.tenant = $1 AND u.origin = $2 AND u.user_name_key IS NOT NULL ON CONFLICT DO NOTHING",
             "UPDATE users SET origin = NULL, edited = 0 WHERE tenant = $1 AND origin = $2",
             "UPDATE groups SET origin = NULL, edited = 0 WHERE tenant = $1 AND origin = $2",
             "INSERT INTO memberships (tenant, group_id, member_id, kind, owner)
@@ -213,5 +213,38 @@ impl Store {
         }
         write.commit().await?;
         Ok(())
+    }
+}
+
+/// Notes the e-mail addresses of a connection's users, who are about to become manual.
+async fn keep_addresses(write: &mut Write, connection: &Connection) -> Result<(), StoreError> {
+    let mut after = String::new();
+    loop {
+        let row = sqlx::query(
+            "SELECT json_group_array(json_array(id, attributes)) FROM (SELECT id, attributes FROM users
+             WHERE tenant = $1 AND origin = $2 AND id > $3 ORDER BY id LIMIT 1000)",
+        )
+        .bind(connection.tenant)
+        .bind(connection.id)
+        .bind(&after)
+        .fetch_one(&mut **write)
+        .await?;
+        let users: Vec<(String, String)> = page(&row)?;
+        let Some((last, _)) = users.last() else { return Ok(()) };
+        after.clone_from(last);
+        let mut known = Vec::new();
+        for (id, attributes) in users {
+            let attributes: Attributes = document(&attributes, "user")?;
+            let emails = attributes.get(EMAILS).map_or(&[][..], Value::texts);
+            known.extend(emails.iter().map(|email| (id.clone(), fold(email))));
+        }
+        sqlx::query(
+            "INSERT INTO manual_addresses (tenant, address, record)
+             SELECT $1, value->>1, value->>0 FROM json_each($2) WHERE true ON CONFLICT DO NOTHING",
+        )
+        .bind(connection.tenant)
+        .bind(rows(&known)?)
+        .execute(&mut **write)
+        .await?;
     }
 }

@@ -87,7 +87,8 @@ fn encoded(path: &str) -> String {
     path.replace('%', "%25").replace('?', "%3F").replace('#', "%23")
 }
 
-/// Rows as one JSON array, for `json_each`.
+/// Rows as one JSON array, for `json_each`. An `UPDATE … FROM` takes them through a materialised table: SQLite would parse the array again
+/// for every row that it might change.
 pub(crate) fn rows(rows: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(rows).map_err(StoreError::unreadable("page"))
 }

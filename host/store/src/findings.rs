@@ -49,12 +49,11 @@ pub struct Finding {
 }
 
 impl Store {
-    /// Adds findings to a run, `from` being how many it has.
+    /// Adds findings to those that a run has.
     pub async fn add_findings(
         &self,
         tenant: i64,
         run: i64,
-        from: i64,
         findings: &[Finding],
     ) -> Result<(), StoreError> {
         if findings.is_empty() {
@@ -62,13 +61,12 @@ impl Store {
         }
         sqlx::query(
             "INSERT INTO findings (tenant, run, seq, standing, kind, source_id, name, reason, place)
-             SELECT $1, $2, $3 + key, value->>'standing', value->>'kind', value->>'id', value->>'name',
-                 value->>'reason', value->>'place'
-             FROM json_each($4)",
+             SELECT $1, $2, (SELECT COALESCE(MAX(seq), 0) FROM findings WHERE tenant = $1 AND run = $2) + 1 + key,
+                 value->>'standing', value->>'kind', value->>'id', value->>'name', value->>'reason', value->>'place'
+             FROM json_each($3)",
         )
         .bind(tenant)
         .bind(run)
-        .bind(from)
         .bind(rows(&findings)?)
         .execute(self.pool())
         .await?;

@@ -121,6 +121,7 @@ impl Store {
              JOIN groups v ON v.tenant = $1 AND v.id = b.id
              LEFT JOIN users u ON u.tenant = $1 AND m.kind = 'user' AND u.id = m.member_id
              LEFT JOIN groups g ON g.tenant = $1 AND m.kind = 'group' AND g.id = m.member_id
+             WHERE m.member_id <> $2
              GROUP BY m.member_id, m.kind ORDER BY depth, m.kind, name)",
         )
         .bind(tenant)

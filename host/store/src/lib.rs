@@ -1,7 +1,7 @@
 //! Everything that is kept: the directory, every connection's mirror and overlay, plans and journal, policies, plugins,
 //! leases and sealed secrets.
 //!
-//! One run is one transaction here: [`apply`] moves directory, mirror, journal and cursor together, and only for the holder
+//! One run is one transaction here: [`Store::apply`] moves directory, mirror, journal and cursor together, and only for the holder
 //! of the tenant's lease. Rows cross the border in pages: many rows go in as one JSON array and come out as one, which is both the fastest way
 //! through sqlx and the same SQL for every engine.
 

@@ -50,9 +50,9 @@ impl Store {
                  n.action, n.reason, n.changes, n.owns, n.away
              FROM (SELECT source_id FROM staged_users WHERE tenant = $1 AND read = $2 AND op IN (1, 4, 5) AND source_id > $5
                    UNION
-                   SELECT ol.source_id FROM lines g JOIN users o ON o.tenant = $1 AND o.manager = g.record
-                       JOIN user_links ol ON ol.tenant = $1 AND ol.connection = $3 AND ol.record = o.id
-                   WHERE g.tenant = $1 AND g.run = $4 AND g.kind = 'user' AND ol.source_id > $5
+                   SELECT ol.source_id FROM lines g CROSS JOIN users o CROSS JOIN user_links ol
+                   WHERE o.tenant = $1 AND o.manager = g.record
+                     AND ol.tenant = $1 AND ol.connection = $3 AND ol.record = o.id AND g.tenant = $1 AND g.run = $4 AND g.kind = 'user' AND ol.source_id > $5
                      AND g.action IN ('delete', 'unlink', 'deactivate')
                    ORDER BY 1 LIMIT $6) d
              LEFT JOIN staged_users s ON s.tenant = $1 AND s.read = $2 AND s.source_id = d.source_id
@@ -88,9 +88,9 @@ impl Store {
             "SELECT MAX(source_id) FROM (SELECT source_id FROM staged_users WHERE tenant = $1 AND read = $2
                    AND op IN (1, 4, 5) AND source_id > $5
                UNION
-               SELECT ol.source_id FROM lines g JOIN users o ON o.tenant = $1 AND o.manager = g.record
-                   JOIN user_links ol ON ol.tenant = $1 AND ol.connection = $3 AND ol.record = o.id
-               WHERE g.tenant = $1 AND g.run = $4 AND g.kind = 'user' AND ol.source_id > $5
+               SELECT ol.source_id FROM lines g CROSS JOIN users o CROSS JOIN user_links ol
+               WHERE o.tenant = $1 AND o.manager = g.record
+                 AND ol.tenant = $1 AND ol.connection = $3 AND ol.record = o.id AND g.tenant = $1 AND g.run = $4 AND g.kind = 'user' AND ol.source_id > $5
                  AND g.action IN ('delete', 'unlink', 'deactivate')
                ORDER BY 1 LIMIT $6)",
         )
@@ -121,24 +121,26 @@ impl Store {
              LEFT JOIN users u ON u.tenant = $1 AND u.id = l.record
              WHERE {IN}"
         );
-        // A name that this run gives to somebody, then one that somebody has and keeps.
+        // A name that this run gives to somebody, then one that somebody has and keeps. Crossed, which SQLite joins in the order that is
+        // written: each name is looked up, and not everybody compared with the list.
         let by_name = format!(
             "SELECT j.value->>0 AS named, COALESCE(l.record, n.record) AS record, COALESCE(n.name, u.user_name) AS name
              FROM json_each($5) j
-             JOIN staged_users s ON s.tenant = $1 AND s.read = $2 AND s.user_name_key = j.value->>1
+             CROSS JOIN staged_users s
              LEFT JOIN user_links l ON l.tenant = $1 AND l.connection = $3 AND l.source_id = s.source_id
              LEFT JOIN lines n ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = s.source_id
                  AND n.member_id = ''
              LEFT JOIN users u ON u.tenant = $1 AND u.id = l.record
-             WHERE s.problem IS NULL AND {IN}
+             WHERE s.tenant = $1 AND s.read = $2 AND s.user_name_key = j.value->>1 AND s.problem IS NULL AND {IN}
              UNION ALL
              SELECT j.value->>0, u.id, COALESCE(n.name, u.user_name)
              FROM json_each($5) j
-             JOIN users u ON u.tenant = $1 AND u.user_name_key = j.value->>1
-             JOIN user_links l ON l.tenant = $1 AND l.connection = $3 AND l.record = u.id
+             CROSS JOIN users u
+             CROSS JOIN user_links l
              LEFT JOIN lines n ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = l.source_id
                  AND n.member_id = ''
-             WHERE {IN}"
+             WHERE u.tenant = $1 AND u.user_name_key = j.value->>1
+               AND l.tenant = $1 AND l.connection = $3 AND l.record = u.id AND {IN}"
         );
         let mut found = BTreeMap::new();
         for sql in [by_id, by_name] {

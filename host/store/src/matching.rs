@@ -55,7 +55,8 @@ impl Store {
         let held = concat!(
             "UPDATE staged_users AS s SET problem = json_object('standing', 'quarantined',
                  'why', 'userName ' || s.user_name_key || ' is held by ' || (
-                    SELECT COALESCE('record ' || h.source_id || ' of the source', 'a user made by hand')
+                    SELECT COALESCE('record ' || h.source_id || ' of the source',
+                        CASE WHEN u.origin IS NULL THEN 'a user made by hand' ELSE 'a user of another connection' END)
                     FROM users u LEFT JOIN user_links h ON h.tenant = $1 AND h.connection = $3 AND h.record = u.id
                     WHERE u.tenant = $1 AND u.user_name_key = s.user_name_key))
              WHERE ", claims!("s"), " AND EXISTS (
@@ -71,18 +72,17 @@ impl Store {
         // Several claim the name, and this one doesn't hold it already.
         let claimed = concat!(
             "UPDATE staged_users AS s SET problem = json_object('standing', 'quarantined',
-                 'why', 'userName ' || s.user_name_key || ' is also claimed by record ' || (
-                    SELECT MIN(o.source_id) FROM staged_users o WHERE ", claims!("o"),
-            "       AND o.user_name_key = s.user_name_key AND o.source_id <> s.source_id) || ' of the source')
-             WHERE ", claims!("s"), " AND s.user_name_key IN (
-                 SELECT c.user_name_key FROM staged_users c WHERE ", claims!("c"),
-            "    AND c.user_name_key IS NOT NULL GROUP BY c.user_name_key HAVING COUNT(*) > 1)
+                 'why', 'userName ' || s.user_name_key || ' is also claimed by record '
+                     || CASE WHEN s.source_id = c.first THEN c.last ELSE c.first END || ' of the source')
+             FROM (SELECT c.user_name_key, MIN(c.source_id) AS first, MAX(c.source_id) AS last FROM staged_users c
+                 WHERE ", claims!("c"), " AND c.user_name_key IS NOT NULL GROUP BY c.user_name_key HAVING COUNT(*) > 1) c
+             WHERE ", claims!("s"), " AND s.user_name_key = c.user_name_key
                AND NOT EXISTS (SELECT 1 FROM user_links own JOIN users u ON u.tenant = $1 AND u.id = own.record
                  WHERE own.tenant = $1 AND own.connection = $3 AND own.source_id = s.source_id
                    AND u.user_name_key = s.user_name_key)"
         );
         loop {
-            let round = over(&mut write, read, claimed).await? + over(&mut write, read, held).await?;
+            let round = over(&mut write, read, held).await? + over(&mut write, read, claimed).await?;
             judged += round;
             if round == 0 {
                 break;
@@ -147,18 +147,19 @@ impl Store {
         read: Read,
         addresses: &[(String, String)],
     ) -> Result<Vec<Match>, StoreError> {
+        // Crossed, which SQLite joins in the order that is written: each address is looked up.
         let sql = "SELECT json_group_array(json_object('id', id, 'address', address, 'record', record,
                  'user_name', user_name, 'by_user_name', json(CASE by_name WHEN 1 THEN 'true' ELSE 'false' END),
                  'manual', json(CASE WHEN origin IS NULL THEN 'true' ELSE 'false' END))) FROM (
              SELECT j.value->>0 AS id, j.value->>1 AS address, u.id AS record, u.user_name, 1 AS by_name, u.origin
-             FROM json_each($3) j JOIN users u ON u.tenant = $1 AND u.user_name_key = j.value->>1
-             WHERE u.origin IS NULL OR u.origin <> $2
+             FROM json_each($3) j CROSS JOIN users u
+             WHERE u.tenant = $1 AND u.user_name_key = j.value->>1 AND (u.origin IS NULL OR u.origin <> $2)
              UNION
              SELECT j.value->>0, j.value->>1, u.id, u.user_name, CASE WHEN u.user_name_key = j.value->>1 THEN 1 ELSE 0 END,
                  u.origin
-             FROM json_each($3) j JOIN manual_addresses a ON a.tenant = $1 AND a.address = j.value->>1
-             JOIN users u ON u.tenant = $1 AND u.id = a.record
-             WHERE u.origin IS NULL)";
+             FROM json_each($3) j CROSS JOIN manual_addresses a CROSS JOIN users u
+             WHERE a.tenant = $1 AND a.address = j.value->>1 AND u.tenant = $1 AND u.id = a.record
+               AND u.origin IS NULL)";
         let row = sqlx::query(sql)
             .bind(read.tenant)
             .bind(read.connection)
@@ -180,13 +181,15 @@ impl Store {
         Self::hold_lease(&mut write, lease).await?;
         for (sql, pairs) in [
             (
-                "UPDATE staged_users SET record = j.value->>1 FROM json_each($3) j
-                 WHERE tenant = $1 AND read = $2 AND source_id = j.value->>0",
+                "WITH j AS MATERIALIZED (SELECT value->>0 AS id, value->>1 AS record FROM json_each($3))
+                 UPDATE staged_users SET record = j.record FROM j
+                 WHERE tenant = $1 AND read = $2 AND source_id = j.id",
                 links,
             ),
             (
-                "UPDATE staged_users SET problem = j.value->>1 FROM json_each($3) j
-                 WHERE tenant = $1 AND read = $2 AND source_id = j.value->>0",
+                "WITH j AS MATERIALIZED (SELECT value->>0 AS id, value->>1 AS problem FROM json_each($3))
+                 UPDATE staged_users SET problem = j.problem FROM j
+                 WHERE tenant = $1 AND read = $2 AND source_id = j.id",
                 problems,
             ),
         ] {

@@ -106,6 +106,12 @@ impl Store {
             }
             let sql = format!("{due} AND m.group_id IN ({flips} AND f.kind = 'group') {settle}");
             run(&mut write, lease, read, sql).await?;
+            // Somebody linked by hand since the last run has no line, and memberships that never came.
+            let sql = format!(
+                "{due} AND m.kind = 'user' AND m.member_id IN (SELECT d.source_id FROM staged_users d
+                     WHERE d.tenant = $1 AND d.read = $2 AND d.op IN (1, 4, 5)) {settle}"
+            );
+            run(&mut write, lease, read, sql).await?;
         }
         let insert = "INSERT INTO lines (tenant, run, kind, source_id, member_id, action, record, member, name, reason,
                  changes, owns, away)";

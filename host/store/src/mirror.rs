@@ -114,7 +114,32 @@ impl Store {
         ids(self, sql, read, limit).await
     }
 
-    /// Members that an incremental read names and nobody has described yet.
+    /// Records that could not be read before and of which an incremental read doesn't speak: kind and id; those settled since are no longer
+    /// among them.
+    pub async fn unread_before(&self, read: Read, limit: i64) -> Result<Vec<(String, String)>, StoreError> {
+        let row = sqlx::query(
+            "SELECT json_group_array(json_array(kind, source_id)) FROM (
+             SELECT 'user' AS kind, m.source_id FROM mirror_users m
+             WHERE m.tenant = $1 AND m.connection = $3 AND m.problem IS NOT NULL AND m.place IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM staged_users s
+                   WHERE s.tenant = $1 AND s.read = $2 AND s.source_id = m.source_id)
+             UNION ALL
+             SELECT 'group', m.source_id FROM mirror_groups m
+             WHERE m.tenant = $1 AND m.connection = $3 AND m.problem IS NOT NULL AND m.place IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM staged_groups s
+                   WHERE s.tenant = $1 AND s.read = $2 AND s.source_id = m.source_id)
+             ORDER BY 1, 2 LIMIT $4)",
+        )
+        .bind(read.tenant)
+        .bind(read.id)
+        .bind(read.connection)
+        .bind(limit)
+        .fetch_one(self.pool())
+        .await?;
+        page(&row)
+    }
+
+    /// Members whom a read names and nobody has described yet.
     pub async fn undescribed_members(
         &self,
         read: Read,
@@ -162,14 +187,21 @@ impl Store {
         .await
     }
 
-    /// Marks as gone the memberships that a sealed, complete read did not hand over.
+    /// Marks as gone the memberships that a sealed, complete read did not hand over. Those of records that could not be read stay: they
+    /// may have stood in what could not be read.
     pub async fn mark_missing_members_gone(&self, lease: Lease, read: Read) -> Result<(), StoreError> {
         self.change(lease, read, &[
             "INSERT INTO staged_members (tenant, read, group_id, member_id, kind, op)
              SELECT $1, $2, m.group_id, m.member_id, m.kind, 2 FROM mirror_members m
              WHERE m.tenant = $1 AND m.connection = $3 AND NOT EXISTS (SELECT 1 FROM staged_members s
                  WHERE s.tenant = $1 AND s.read = $2 AND s.group_id = m.group_id AND s.member_id = m.member_id
-                   AND s.kind = m.kind)",
+                   AND s.kind = m.kind)
+               AND NOT EXISTS (SELECT 1 FROM staged_groups g WHERE g.tenant = $1 AND g.read = $2 AND g.op = 3
+                   AND g.source_id = m.group_id)
+               AND NOT EXISTS (SELECT 1 FROM staged_groups h WHERE h.tenant = $1 AND h.read = $2 AND h.op = 3
+                   AND h.source_id = m.member_id AND m.kind = 'group')
+               AND NOT EXISTS (SELECT 1 FROM staged_users u WHERE u.tenant = $1 AND u.read = $2 AND u.op = 3
+                   AND u.source_id = m.member_id AND m.kind = 'user')",
         ])
         .await
     }
@@ -179,26 +211,24 @@ impl Store {
         self.change(lease, read, &[
             "INSERT INTO staged_members (tenant, read, group_id, member_id, kind, op)
              SELECT $1, $2, m.group_id, m.member_id, m.kind, 2
-             FROM staged_slices l JOIN mirror_members m ON m.tenant = $1 AND m.connection = $3 AND m.group_id = l.group_id
-             WHERE l.tenant = $1 AND l.read = $2 AND l.done = 1 AND NOT EXISTS (SELECT 1 FROM staged_members s
+             FROM staged_slices l CROSS JOIN mirror_members m
+             WHERE m.tenant = $1 AND m.connection = $3 AND m.group_id = l.group_id AND l.tenant = $1 AND l.read = $2 AND l.done = 1 AND NOT EXISTS (SELECT 1 FROM staged_members s
                  WHERE s.tenant = $1 AND s.read = $2 AND s.group_id = m.group_id AND s.member_id = m.member_id
                    AND s.kind = m.kind)",
             "INSERT INTO staged_members (tenant, read, group_id, member_id, kind, op)
              SELECT $1, $2, m.group_id, m.member_id, m.kind, 2
-             FROM staged_users g JOIN mirror_members m
-                 ON m.tenant = $1 AND m.connection = $3 AND m.member_id = g.source_id AND m.kind = 'user'
-             WHERE g.tenant = $1 AND g.read = $2 AND g.op = 2
+             FROM staged_users g CROSS JOIN mirror_members m
+             WHERE m.tenant = $1 AND m.connection = $3 AND m.member_id = g.source_id AND m.kind = 'user' AND g.tenant = $1 AND g.read = $2 AND g.op = 2
              ON CONFLICT (tenant, read, group_id, member_id, kind) DO UPDATE SET op = 2",
             "INSERT INTO staged_members (tenant, read, group_id, member_id, kind, op)
              SELECT $1, $2, m.group_id, m.member_id, m.kind, 2
-             FROM staged_groups g JOIN mirror_members m
-                 ON m.tenant = $1 AND m.connection = $3 AND m.member_id = g.source_id AND m.kind = 'group'
-             WHERE g.tenant = $1 AND g.read = $2 AND g.op = 2
+             FROM staged_groups g CROSS JOIN mirror_members m
+             WHERE m.tenant = $1 AND m.connection = $3 AND m.member_id = g.source_id AND m.kind = 'group' AND g.tenant = $1 AND g.read = $2 AND g.op = 2
              ON CONFLICT (tenant, read, group_id, member_id, kind) DO UPDATE SET op = 2",
             "INSERT INTO staged_members (tenant, read, group_id, member_id, kind, op)
              SELECT $1, $2, m.group_id, m.member_id, m.kind, 2
-             FROM staged_groups g JOIN mirror_members m ON m.tenant = $1 AND m.connection = $3 AND m.group_id = g.source_id
-             WHERE g.tenant = $1 AND g.read = $2 AND g.op = 2
+             FROM staged_groups g CROSS JOIN mirror_members m
+             WHERE m.tenant = $1 AND m.connection = $3 AND m.group_id = g.source_id AND g.tenant = $1 AND g.read = $2 AND g.op = 2
              ON CONFLICT (tenant, read, group_id, member_id, kind) DO UPDATE SET op = 2",
         ])
         .await

@@ -166,9 +166,8 @@ impl Store {
              WHERE m.tenant = $1 AND m.connection = $3 AND m.problem IS NOT NULL AND m.place IS NULL AND $4 = 0";
         let retried = self.due(lease, read, sql, 0).await?;
         let sql = "SELECT $1, $2, m.source_id, 5, m.user_name_key, m.manager, m.digest, m.outcome
-             FROM user_links l JOIN mirror_users m
-                 ON m.tenant = $1 AND m.connection = $3 AND m.source_id = l.source_id
-             WHERE l.tenant = $1 AND l.connection = $3 AND l.manager_missing = 1 AND $4 = 0";
+             FROM user_links l CROSS JOIN mirror_users m
+             WHERE m.tenant = $1 AND m.connection = $3 AND m.source_id = l.source_id AND l.tenant = $1 AND l.connection = $3 AND l.manager_missing = 1 AND $4 = 0";
         Ok(retried + self.due(lease, read, sql, 0).await?)
     }
 
@@ -184,9 +183,9 @@ impl Store {
     /// Users of which an owned field was edited here.
     pub async fn edited_due(&self, lease: Lease, read: Read) -> Result<u64, StoreError> {
         let sql = "SELECT $1, $2, m.source_id, 5, m.user_name_key, m.manager, m.digest, m.outcome
-             FROM users u JOIN user_links l ON l.tenant = $1 AND l.record = u.id AND l.connection = $3
-             JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = l.source_id
-             WHERE u.tenant = $1 AND u.edited = 1 AND $4 = 0";
+             FROM users u CROSS JOIN user_links l CROSS JOIN mirror_users m
+             WHERE l.tenant = $1 AND l.record = u.id AND l.connection = $3
+               AND m.tenant = $1 AND m.connection = $3 AND m.source_id = l.source_id AND u.tenant = $1 AND u.edited = 1 AND $4 = 0";
         self.due(lease, read, sql, 0).await
     }
 
@@ -272,6 +271,22 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// How many of the connection's users have no path, of those whom the run needn't look at.
+    pub async fn pathless_users(&self, read: Read) -> Result<u64, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) FROM user_links l JOIN users u ON u.tenant = $1 AND u.id = l.record AND u.origin = $3
+             WHERE l.tenant = $1 AND l.connection = $3 AND l.left_at IS NULL AND u.paths IS NULL
+               AND NOT EXISTS (SELECT 1 FROM staged_users s WHERE s.tenant = $1 AND s.read = $2
+                   AND s.source_id = l.source_id AND s.op <> 0)",
+        )
+        .bind(read.tenant)
+        .bind(read.id)
+        .bind(read.connection)
+        .fetch_one(self.pool())
+        .await?;
+        Ok(u64::try_from(sqlx::Row::try_get::<i64, _>(&row, 0)?).unwrap_or(0))
     }
 
     /// All groups that the source has or that are linked: groups are few.

@@ -5,7 +5,7 @@ use crate::error::StoreError;
 use crate::leases::Lease;
 use serde::Serialize;
 use sqlx::Row;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A read in the making. Everything staged belongs to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,6 +152,19 @@ impl Store {
         Ok(open)
     }
 
+    /// Whether an earlier run left a read of this basis open.
+    pub async fn has_open_read(&self, tenant: i64, connection: i64, basis: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) FROM reads WHERE tenant = $1 AND connection = $2 AND basis = $3 AND position IS NOT NULL",
+        )
+        .bind(tenant)
+        .bind(connection)
+        .bind(basis)
+        .fetch_one(self.pool())
+        .await?;
+        Ok(row.try_get::<i64, _>(0)? > 0)
+    }
+
     /// Opens a transaction in which one page is staged.
     pub async fn stage(&self, lease: Lease, read: Read) -> Result<Staging, StoreError> {
         let mut write = self.write().await?;
@@ -211,7 +224,7 @@ impl Staging {
             "SELECT json_group_array(json_array(id, hash, raw)) FROM (
                 SELECT j.value AS id,
                     CASE WHEN s.op IS NULL AND m.problem IS NULL THEN m.hash END AS hash,
-                    CASE WHEN s.op = 1 THEN s.raw WHEN s.op = 2 THEN NULL ELSE m.raw END AS raw
+                    CASE WHEN s.op = 1 THEN s.raw WHEN s.op IN (2, 3) THEN NULL ELSE m.raw END AS raw
                 FROM json_each($4) j
                 LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $2 AND m.source_id = j.value
                 LEFT JOIN staged_users s ON s.tenant = $1 AND s.read = $3 AND s.source_id = j.value)",
@@ -226,7 +239,7 @@ impl Staging {
             "SELECT json_group_array(json_array(id, hash, raw)) FROM (
                 SELECT j.value AS id,
                     CASE WHEN s.op IS NULL AND m.problem IS NULL THEN m.hash END AS hash,
-                    CASE WHEN s.op = 1 THEN s.raw WHEN s.op = 2 THEN NULL ELSE m.raw END AS raw
+                    CASE WHEN s.op = 1 THEN s.raw WHEN s.op IN (2, 3) THEN NULL ELSE m.raw END AS raw
                 FROM json_each($4) j
                 LEFT JOIN mirror_groups m ON m.tenant = $1 AND m.connection = $2 AND m.source_id = j.value
                 LEFT JOIN staged_groups s ON s.tenant = $1 AND s.read = $3 AND s.source_id = j.value)",
@@ -313,6 +326,37 @@ impl Staging {
         .bind(self.read.id)
         .bind(rows(&members)?)
         .bind(self.read.connection)
+        .execute(&mut *self.write)
+        .await?;
+        Ok(())
+    }
+
+    /// Which of these groups have a list of members that was begun and hasn't ended yet.
+    pub async fn open_lists(&mut self, groups: &[&str]) -> Result<BTreeSet<String>, StoreError> {
+        let row = sqlx::query(
+            "SELECT json_group_array(group_id) FROM staged_slices WHERE tenant = $1 AND read = $2 AND done = 0
+               AND group_id IN (SELECT value FROM json_each($3))",
+        )
+        .bind(self.read.tenant)
+        .bind(self.read.id)
+        .bind(rows(&groups)?)
+        .fetch_one(&mut *self.write)
+        .await?;
+        Ok(crate::database::page(&row)?.into_iter().collect())
+    }
+
+    /// Forgets what this read said of the members of these groups: their lists begin anew.
+    pub async fn forget_members(&mut self, groups: &BTreeSet<String>) -> Result<(), StoreError> {
+        if groups.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "DELETE FROM staged_members WHERE tenant = $1 AND read = $2
+               AND group_id IN (SELECT value FROM json_each($3))",
+        )
+        .bind(self.read.tenant)
+        .bind(self.read.id)
+        .bind(rows(groups)?)
         .execute(&mut *self.write)
         .await?;
         Ok(())

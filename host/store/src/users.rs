@@ -255,6 +255,10 @@ impl Store {
         let mut write = self.write().await?;
         for sql in [
             "DELETE FROM memberships WHERE tenant = $1 AND member_id = $2",
+            // A record of a source that he was linked to is somebody new from the next run on.
+            "UPDATE mirror_users SET problem = '{\"standing\":\"held\",\"why\":\"the user whom it was linked to was removed here\"}'
+             WHERE tenant = $1 AND place IS NULL AND (connection, source_id) IN (
+                 SELECT connection, source_id FROM user_links WHERE tenant = $1 AND record = $2)",
             "DELETE FROM user_links WHERE tenant = $1 AND record = $2",
             "DELETE FROM manual_addresses WHERE tenant = $1 AND record = $2",
             "UPDATE users SET manager = NULL WHERE tenant = $1 AND manager = $2",

@@ -14,6 +14,13 @@ use usher_store::{Lease, StagedGroup, StagedUser};
 /// References asked for in one call: Graph's `$batch` holds 20, LDAP filters a few hundred.
 const BATCH: i64 = 200;
 
+/// Whether it is stored already that nothing is known of a record.
+#[derive(Clone, Copy)]
+enum Doubt {
+    IsNew,
+    IsKnown,
+}
+
 /// Proves what is absent, and fetches what the read named without describing it.
 pub struct Prover<'a> {
     pub host: &'a Host,
@@ -67,7 +74,7 @@ impl Prover<'_> {
                 break;
             }
             asked += missing.len() as u64;
-            unknown += self.ask(missing.iter().map(|id| user_ref(id)).collect(), false).await?;
+            unknown += self.ask(missing.iter().map(|id| user_ref(id)).collect(), Doubt::IsNew).await?;
             self.progress.at(Phase::Confirm, asked, None);
         }
         loop {
@@ -76,7 +83,7 @@ impl Prover<'_> {
                 break;
             }
             asked += missing.len() as u64;
-            unknown += self.ask(missing.iter().map(|id| group_ref(id)).collect(), false).await?;
+            unknown += self.ask(missing.iter().map(|id| group_ref(id)).collect(), Doubt::IsNew).await?;
             self.progress.at(Phase::Confirm, asked, None);
         }
         if unknown > 0 {
@@ -87,7 +94,7 @@ impl Prover<'_> {
         Ok(())
     }
 
-    /// Fetches members that nobody described, and records of which only a change came.
+    /// Fetches members that nobody described, records of which only a change came, and what could not be read when it changed.
     async fn describe(&mut self, notes: &mut Vec<String>) -> Result<(), Fault> {
         let read = self.sealed.read;
         let mut unknown = 0_u64;
@@ -96,16 +103,24 @@ impl Prover<'_> {
             if without.is_empty() {
                 break;
             }
-            let refs = references(without);
-            unknown += self.ask(refs, true).await?;
+            unknown += self.ask(references(without), Doubt::IsNew).await?;
         }
         loop {
             let members = self.host.store.undescribed_members(read, BATCH).await?;
             if members.is_empty() {
                 break;
             }
-            let refs = references(members);
-            unknown += self.ask(refs, true).await?;
+            unknown += self.ask(references(members), Doubt::IsNew).await?;
+        }
+        // A full read speaks of everything; an incremental one passes over what it could not read before.
+        if read.incremental {
+            loop {
+                let unread = self.host.store.unread_before(read, BATCH).await?;
+                if unread.is_empty() {
+                    break;
+                }
+                self.ask(references(unread), Doubt::IsKnown).await?;
+            }
         }
         if unknown > 0 {
             notes.push(format!("{unknown} records that the source named could not be fetched; they are tried again"));
@@ -115,7 +130,7 @@ impl Prover<'_> {
 
     /// Asks for records and stages the answers. Every reference has a row in the overlay afterwards, so that the next question is
     /// about others. Gives how many stay unknown.
-    async fn ask(&mut self, refs: Vec<ObjectRef>, fetching: bool) -> Result<u64, Fault> {
+    async fn ask(&mut self, refs: Vec<ObjectRef>, doubt: Doubt) -> Result<u64, Fault> {
         let answers =
             self.method.lookup(&refs).await.map_err(|error| Fault::of_call(self.plugin, error))?;
         let mut staging = self.host.store.stage(self.lease, self.sealed.read).await?;
@@ -134,11 +149,11 @@ impl Prover<'_> {
             place: why.map(|_| "lookup".to_owned()),
         };
         for (what, answer) in refs.iter().zip(answers) {
-            // What is only missing stays as it is when nobody knows; what was only named is quarantined.
-            let (op, why) = match &answer {
-                Presence::Gone => (2, None),
-                Presence::Unknown(why) if fetching => (3, Some(why.as_str())),
-                Presence::Here(_) | Presence::Unknown(_) => (0, None),
+            // Of whom nothing is known, what is stored stays as it is: quarantined, so that he is asked for again.
+            let (op, why) = match (&answer, doubt) {
+                (Presence::Gone, _) => (2, None),
+                (Presence::Unknown(why), Doubt::IsNew) => (3, Some(why.as_str())),
+                (Presence::Unknown(_), Doubt::IsKnown) | (Presence::Here(_), _) => (0, None),
             };
             unknown += u64::from(matches!(answer, Presence::Unknown(_)));
             match what {

@@ -22,6 +22,12 @@ pub enum PluginError {
         /// Why.
         source: Box<LoadError>,
     },
+    /// Its bytes are not those that were granted.
+    #[error("plugin {id} is not the one that was added: its hash differs; add it again with `usher plugin add`")]
+    Changed {
+        /// The id.
+        id: String,
+    },
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -58,6 +64,9 @@ impl Catalogue {
         if let Some(added) = added {
             let wasm = self.store.plugin_wasm(tenant, id).await?;
             let plugin = self.runtime.load(wasm).await.map_err(failed)?;
+            if plugin.hash() != added.hash {
+                return Err(PluginError::Changed { id: id.to_owned() });
+            }
             return Ok(Entry { plugin, grant: Grant { interfaces: added.granted }, bundled: false });
         }
         let bundled = usher_bundle::plugins().iter().find(|bundled| bundled.id == id);

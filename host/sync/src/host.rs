@@ -101,6 +101,8 @@ impl Host {
             .map_err(failed)?;
         let mut settings = connection.settings.clone();
         if let Some(settings) = settings.as_object_mut() {
+            // A secret never enters a sandbox, even if one came to lie among the settings.
+            settings.retain(|name, _| !entry.plugin.secrets().contains(name));
             settings.insert(
                 "scope".to_owned(),
                 serde_json::json!({

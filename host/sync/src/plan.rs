@@ -25,7 +25,7 @@ pub struct Planner<'a> {
     pub shapes: Shapes,
     /// Whether paths have a root that a user can be outside of.
     pub rooted: bool,
-    /// Users without a path although there is a root.
+    /// Users whom this run looks at and who have no path although there is a root.
     pub outside_root: u64,
     pub progress: &'a dyn Progress,
 }
@@ -116,11 +116,13 @@ impl<'a> Planner<'a> {
         if self.connection.scope.managers {
             self.managers(host, &mut notes).await?;
         }
-        if self.outside_root > 0 && self.connection.scope.include_groups {
-            notes.push(format!(
-                "{} changed users are outside the root group and have an empty path",
-                self.outside_root
-            ));
+        if self.rooted && self.connection.scope.include_groups {
+            let outside = self.outside_root + store.pathless_users(self.read).await?;
+            match outside {
+                0 => {}
+                1 => notes.push("1 user is outside the root group and has an empty path".to_owned()),
+                _ => notes.push(format!("{outside} users are outside the root group and have an empty path")),
+            }
         }
         let hash = store.hash_lines(self.lease, ground.basis).await?;
         let holds = self.holds(host, admission, &ground).await?;

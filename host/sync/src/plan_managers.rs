@@ -55,8 +55,9 @@ impl Planner<'_> {
         }
         if without > 0 {
             let names: Vec<_> = missing.into_iter().collect();
+            let who = if without == 1 { "1 user names".to_owned() } else { format!("{without} users name") };
             notes.push(format!(
-                "{without} users name a manager who isn't in, and have none until he is: {}{}",
+                "{who} a manager who isn't in, with none until he is: {}{}",
                 names.join(", "),
                 if names.len() < NAMED { "" } else { " …" }
             ));

@@ -11,7 +11,7 @@ use usher_model::{Attributes, MANAGER, Value};
 use usher_planner::{
     Bond, Departure, Incoming, Origin, Paths, StoredGroup, StoredUser, Target,
 };
-use usher_store::{DueGroup, DueStored, DueUser, Store, Verdict};
+use usher_store::{DueGroup, DueStored, DueUser, Finding, Standing, Store, Verdict};
 
 const PAGE: i64 = 1000;
 
@@ -87,8 +87,21 @@ impl Planner<'_> {
     /// Plans all groups.
     pub async fn groups(&mut self, host: &Host, admission: &Admission) -> Result<(), Fault> {
         let mut rows = Vec::new();
+        let mut out = Vec::new();
         for due in host.store.due_groups(self.read).await? {
             let incoming = self.incoming_group(&due, admission);
+            if let Incoming::LeftOut(reason) = &incoming
+                && due.outcome.as_ref().is_none_or(|outcome| outcome.decision != Verdict::LeaveOut)
+            {
+                out.push(Finding {
+                    standing: Standing::Skipped,
+                    kind: "group".to_owned(),
+                    id: Some(due.id.clone()),
+                    name: due.raw.as_ref().map(|group| group.label().to_owned()),
+                    reason: reason.clone(),
+                    place: None,
+                });
+            }
             let stored = due.stored.as_ref().map(|stored| StoredGroup {
                 origin: self.origin(stored),
                 display_name: stored.name.clone(),
@@ -112,6 +125,7 @@ impl Planner<'_> {
         for page in rows.chunks(usize::try_from(PAGE).unwrap_or(1000)) {
             host.store.write_lines(self.lease, page).await?;
         }
+        host.store.add_findings(self.lease.tenant, self.lease.run, &out).await?;
         Ok(())
     }
 

@@ -170,7 +170,7 @@ impl Host {
                     place: Some(record.place.clone()),
                 })
                 .collect();
-            store.add_findings(lease.tenant, lease.run, 1, &findings).await?;
+            store.add_findings(lease.tenant, lease.run, &findings).await?;
         }
 
         let admission = admit::groups(self, lease, read, &mut chain, &connection.scope).await?;
@@ -184,7 +184,7 @@ impl Host {
             store.retries_due(lease, read).await?;
             store.edited_due(lease, read).await?;
         }
-        let mut planner = Planner::new(self, connection, lease, &sealed, request.progress).await?;
+        let planner = Planner::new(self, connection, lease, &sealed, request.progress).await?;
         store.leavers_due(lease, read, planner.leaves_by).await?;
         let first = connection.admitted_by.is_none();
         let plain = chain.is_empty() && admission.scope.everyone();
@@ -198,7 +198,6 @@ impl Host {
         let now = store.effective_counts(read).await?;
         report.users.found = now.users;
         report.groups.found = now.groups;
-        planner.rooted = connection.scope.root.is_some() || connection.scope.chosen.is_some();
         let plan = planner
             .plan(
                 self,
@@ -316,15 +315,21 @@ impl Host {
                 report.holds.clear();
                 report.applied = true;
                 request.progress.at(Phase::Apply, 0, None);
+                // Where nothing could be removed, a live source is read again: from the same cursor, or as a whole.
                 let keeps_place =
                     sealed.removals() || (sealed.is_complete() && connection_reads_frozen(self, connection).await?);
+                let cursor = match (keeps_place, sealed.is_complete()) {
+                    (true, _) => sealed.cursor.as_deref(),
+                    (false, true) => None,
+                    (false, false) => connection.cursor.as_deref(),
+                };
                 let state = if changes { RunState::Success } else { RunState::Unchanged };
                 let document = serde_json::to_value(&*report).unwrap_or_default();
                 self.store
                     .apply(lease, sealed.read, &Applied {
                         plan: &hash,
                         state,
-                        cursor: if keeps_place { sealed.cursor.as_deref() } else { connection.cursor.as_deref() },
+                        cursor,
                         fingerprint,
                         admitted_by: basis,
                         managers: connection.scope.managers,

@@ -76,7 +76,12 @@ struct Page<'a> {
     users: BTreeMap<String, StagedUser>,
     groups: BTreeMap<String, StagedGroup>,
     members: BTreeMap<(String, String, &'static str), i64>,
+    /// Lists of members, and whether their last slice has come.
     slices: BTreeMap<String, bool>,
+    /// Lists of members that an earlier page began.
+    open: BTreeSet<String>,
+    /// Groups whose list begins in this page.
+    begun: BTreeSet<String>,
     unknown: Vec<UnknownRecord>,
     plugin: &'a str,
     incremental: bool,
@@ -89,13 +94,18 @@ fn parse<T: serde::de::DeserializeOwned>(raw: Option<&String>) -> Option<T> {
 impl Page<'_> {
     fn user_patch(&mut self, change: WireUser) {
         let id = change.id.clone();
-        let earlier = self.users.get(&id).filter(|staged| staged.op == PUT).and_then(|staged| staged.raw.as_ref());
+        let staged = self.users.get(&id);
         let known = self.known_users.get(&id);
-        let base: Option<User> = parse(earlier.or(known.and_then(|known| known.raw.as_ref())));
-        let staged = match base {
-            Some(mut user) => {
+        // What this page said last, if anything; what is gone or could not be read leaves nothing to build on.
+        let raw = match staged {
+            Some(staged) if staged.op == PUT => staged.raw.as_ref(),
+            Some(staged) if matches!(staged.op, GONE | UNREADABLE) => None,
+            _ => known.and_then(|known| known.raw.as_ref()),
+        };
+        let staged = match parse(raw) {
+            Some::<User>(mut user) => {
                 user.apply(convert::user_patch(change));
-                put_user(&user, if earlier.is_some() { None } else { known })
+                put_user(&user, known.filter(|_| staged.is_none()))
             }
             None => without(
                 &id,
@@ -108,13 +118,18 @@ impl Page<'_> {
 
     fn group_patch(&mut self, change: WireGroup) {
         let id = change.id.clone();
-        let earlier = self.groups.get(&id).filter(|staged| staged.op == PUT).and_then(|staged| staged.raw.as_ref());
+        let staged = self.groups.get(&id);
         let known = self.known_groups.get(&id);
-        let base: Option<Group> = parse(earlier.or(known.and_then(|known| known.raw.as_ref())));
-        let staged = match base {
-            Some(mut group) => {
+        // What this page said last, if anything; what is gone or could not be read leaves nothing to build on.
+        let raw = match staged {
+            Some(staged) if staged.op == PUT => staged.raw.as_ref(),
+            Some(staged) if matches!(staged.op, GONE | UNREADABLE) => None,
+            _ => known.and_then(|known| known.raw.as_ref()),
+        };
+        let staged = match parse(raw) {
+            Some::<Group>(mut group) => {
                 group.apply(convert::group_patch(change));
-                put_group(&group, if earlier.is_some() { None } else { known })
+                put_group(&group, known.filter(|_| staged.is_none()))
             }
             None => group_without(
                 &id,
@@ -123,6 +138,18 @@ impl Page<'_> {
             ),
         };
         self.groups.insert(id, staged);
+    }
+
+    /// A whole list begins: it replaces what an incremental read said of the group's members before. In a full read everything that is
+    /// handed over counts.
+    fn begin_list(&mut self, group: &str) {
+        let first = (group.to_owned(), String::new(), "");
+        let earlier: Vec<_> =
+            self.members.range(first..).map(|(key, _)| key.clone()).take_while(|(of, ..)| of == group).collect();
+        for key in earlier {
+            self.members.remove(&key);
+        }
+        self.begun.insert(group.to_owned());
     }
 
     fn member(&mut self, group: String, member: String, kind: MemberKind, op: i64) {
@@ -147,6 +174,11 @@ impl Page<'_> {
                 self.member(member.group, member.member, convert::member_kind(member.kind), PUT);
             }
             Change::Members(slice) => {
+                let goes_on =
+                    self.slices.get(&slice.group).map_or_else(|| self.open.contains(&slice.group), |done| !done);
+                if self.incremental && !goes_on {
+                    self.begin_list(&slice.group);
+                }
                 for (member, kind) in slice.members {
                     self.member(slice.group.clone(), member, convert::member_kind(kind), PUT);
                 }
@@ -190,6 +222,7 @@ pub async fn stage(
 ) -> Result<(), Fault> {
     let mut user_ids = BTreeSet::new();
     let mut group_ids = BTreeSet::new();
+    let mut listed = BTreeSet::new();
     for change in &changes {
         match change {
             Change::User(user) | Change::UserPatch(user) => {
@@ -197,6 +230,9 @@ pub async fn stage(
             }
             Change::Group(group) | Change::GroupPatch(group) => {
                 group_ids.insert(group.id.as_str());
+            }
+            Change::Members(slice) => {
+                listed.insert(slice.group.as_str());
             }
             _ => {}
         }
@@ -207,6 +243,8 @@ pub async fn stage(
         if user_ids.is_empty() { BTreeMap::new() } else { staging.known_users(&user_ids).await? };
     let known_groups =
         if group_ids.is_empty() { BTreeMap::new() } else { staging.known_groups(&group_ids).await? };
+    let listed: Vec<_> = listed.into_iter().collect();
+    let open = if listed.is_empty() { BTreeSet::new() } else { staging.open_lists(&listed).await? };
     let mut page = Page {
         known_users,
         known_groups,
@@ -214,6 +252,8 @@ pub async fn stage(
         groups: BTreeMap::new(),
         members: BTreeMap::new(),
         slices: BTreeMap::new(),
+        open,
+        begun: BTreeSet::new(),
         unknown: Vec::new(),
         plugin,
         incremental,
@@ -223,16 +263,15 @@ pub async fn stage(
     }
     staging.users(&page.users.into_values().collect::<Vec<_>>()).await?;
     staging.groups(&page.groups.into_values().collect::<Vec<_>>()).await?;
+    staging.forget_members(&page.begun).await?;
     let members: Vec<_> = page
         .members
         .into_iter()
         .map(|((group, member, kind), op)| StagedMember { group, member, kind, op })
         .collect();
     staging.members(&members).await?;
-    if incremental {
-        for (group, done) in page.slices {
-            staging.slice(&group, done).await?;
-        }
+    for (group, done) in page.slices {
+        staging.slice(&group, done).await?;
     }
     for record in &page.unknown {
         staging.unknown(record).await?;

@@ -165,7 +165,23 @@ impl Host {
         user: Option<UserRow>,
         mut steps: Vec<Step>,
     ) -> Result<Why, Fault> {
-        steps.push(step("source", Some(false), format!("{} has nobody who is {who}", connection.name)));
+        let read = connection.admitted_by.is_some();
+        let says = if read {
+            format!("{} had nobody who is {who} when it was last read", connection.name)
+        } else {
+            format!("no run of {} has been applied yet, so nobody there is known", connection.name)
+        };
+        steps.push(step("source", read.then_some(false), says));
+        if user.is_none() && !read {
+            return Ok(Why {
+                who: who.to_owned(),
+                standing: "unknown".to_owned(),
+                because: format!("{who} isn't in the directory, and no run of {} has been applied yet", connection.name),
+                first_change: Some("apply a run: `usher sync`".to_owned()),
+                steps,
+                fields: Vec::new(),
+            });
+        }
         let Some(user) = user else {
             return Ok(Why {
                 who: who.to_owned(),

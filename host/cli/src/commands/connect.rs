@@ -15,8 +15,7 @@ use usher_runtime::contract::source::{Report, Standing};
 use usher_store::{Connection, NewConnection, Secret, Settings as Rules, StoreError};
 
 /// Where a secret comes from: never the command line itself.
-fn secret(context: &Context, source: &str) -> Result<Secret, CliError> {
-    let _ = context;
+fn secret(source: &str) -> Result<Secret, CliError> {
     let wrong = |why: String| CliError::usage(why, "write --secret key=env:NAME, key=@FILE or key=-");
     if let Some(name) = source.strip_prefix("env:") {
         return std::env::var(name)
@@ -110,7 +109,7 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
                 format!("`usher plugin show {}` lists its settings", args.method),
             ));
         }
-        secrets.push((key.to_owned(), secret(context, source)?));
+        secrets.push((key.to_owned(), secret(source)?));
     }
     let new = NewConnection { name: name.clone(), method: args.method.clone(), settings, scope, rules };
     // Tried before it is saved, so that what is asked is asked about real counts.

@@ -18,7 +18,6 @@ struct Tour<'a> {
     context: &'a mut Context,
     data: PathBuf,
     steps: Vec<serde_json::Value>,
-    json: bool,
 }
 
 fn folder(args: &DemoArgs) -> Result<PathBuf, CliError> {
@@ -92,7 +91,7 @@ pub async fn demo(args: DemoArgs, context: &mut Context) -> Result<Status, CliEr
     let console = Console::new(Box::new(std::io::sink()), Box::new(std::io::sink()), false, false);
     let kept = json.then(|| std::mem::replace(&mut context.console, console));
     context.over(root.join("data"));
-    let mut tour = Tour { context, data: root.join("data"), steps: Vec::new(), json };
+    let mut tour = Tour { context, data: root.join("data"), steps: Vec::new() };
     let ended = take(&mut tour, &root).await;
     let steps = std::mem::take(&mut tour.steps);
     if let Some(kept) = kept {
@@ -164,6 +163,5 @@ async fn take(tour: &mut Tour<'_>, root: &Path) -> Result<(), CliError> {
         tour.context.console.line(format!("  usher --data {data} {command}    {what}"));
     }
     tour.context.console.line(format!("Your own file: usher connect csv --set users=/path/to/users.csv. The tour's folder stays at {}.", root.display()));
-    let _ = tour.json;
     Ok(())
 }

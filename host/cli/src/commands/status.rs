@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::error::{CliError, Status};
 use crate::show;
 use serde_json::json;
+use usher_planner::Hold;
 
 /// Shows how the tenant's connections stand. Starts no engine.
 pub async fn status(context: &mut Context) -> Result<Status, CliError> {
@@ -57,6 +58,7 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
     for (connection, last) in cards {
         context.console.line("");
         let scope = match &connection.scope.chosen {
+            Some(chosen) if chosen.len() == 1 => "1 chosen group".to_owned(),
             Some(chosen) => format!("{} chosen groups", chosen.len()),
             None => "everybody".to_owned(),
         };
@@ -81,6 +83,15 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
                     "last run".to_owned(),
                     format!("{} ({}, by {})", run.id, intent.as_str().unwrap_or_default(), run.started_by),
                 ]);
+                let holds: Vec<Hold> = run
+                    .report
+                    .as_ref()
+                    .and_then(|report| serde_json::from_value(report.get("holds")?.clone()).ok())
+                    .unwrap_or_default();
+                if let Some(hold) = holds.first() {
+                    let hash = run.plan.as_deref().and_then(|plan| plan.get(..12)).unwrap_or_default();
+                    result = format!("{result}: {hold}; if this is right: `usher sync --accept {hash}`");
+                }
                 rows.push(vec!["result".to_owned(), result]);
                 let finished = run.finished_at.map_or_else(|| "not yet".to_owned(), show::time);
                 rows.push(vec!["finished".to_owned(), finished]);

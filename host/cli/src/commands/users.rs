@@ -126,7 +126,7 @@ async fn list(
     let mut count = 0_u64;
     let headings = ["userName", "displayName", "active", "title", "department", "path", "from"];
     let wanted = if limit == 0 { u64::MAX } else { limit };
-    let mut json = context.console.is_json();
+    let json = context.console.is_json();
     if json {
         context.console.text("[");
     }
@@ -163,11 +163,9 @@ async fn list(
     }
     if json {
         context.console.text("\n]\n");
-        json = false;
     } else if count == 0 {
         context.console.line("Nobody. People come in with `usher sync`, or by hand with `usher users add`.");
     }
-    let _ = json;
     Ok(())
 }
 

@@ -121,7 +121,7 @@ CREATE TABLE staged_users (
     record      TEXT,                       -- the record to be linked, where one was found
     PRIMARY KEY (tenant, read, source_id)
 ) WITHOUT ROWID;
-CREATE INDEX staged_users_by_name ON staged_users (tenant, read, user_name_key) WHERE user_name_key IS NOT NULL;
+CREATE INDEX staged_users_by_name ON staged_users (tenant, read, user_name_key);
 
 CREATE TABLE staged_groups (
     tenant      BIGINT NOT NULL,
@@ -233,7 +233,7 @@ CREATE TABLE user_links (
 ) WITHOUT ROWID;
 CREATE INDEX user_links_by_record ON user_links (tenant, record, connection);
 CREATE INDEX user_links_leaving ON user_links (tenant, connection, left_at) WHERE left_at IS NOT NULL;
-CREATE INDEX user_links_without_manager ON user_links (tenant, connection, source_id) WHERE manager_missing = 1;
+CREATE INDEX user_links_without_manager ON user_links (tenant, connection, manager_missing) WHERE manager_missing = 1;
 
 CREATE TABLE group_links (
     tenant      BIGINT NOT NULL,
@@ -264,7 +264,7 @@ CREATE TABLE users (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX users_by_name ON users (tenant, user_name_key);
 CREATE INDEX users_by_manager ON users (tenant, manager) WHERE manager IS NOT NULL;
-CREATE INDEX users_edited ON users (tenant, id) WHERE edited = 1;
+CREATE INDEX users_edited ON users (tenant, edited) WHERE edited = 1;
 CREATE INDEX users_manual ON users (tenant, id) WHERE origin IS NULL;
 
 -- E-mail addresses of manual users, folded: for matching newcomers.
@@ -286,7 +286,7 @@ CREATE TABLE groups (
     updated_at  BIGINT NOT NULL,
     PRIMARY KEY (tenant, id)
 ) WITHOUT ROWID;
-CREATE INDEX groups_edited ON groups (tenant, id) WHERE edited = 1;
+CREATE INDEX groups_edited ON groups (tenant, edited) WHERE edited = 1;
 
 CREATE TABLE memberships (
     tenant      BIGINT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,

@@ -1,6 +1,6 @@
 //! What can be wrong with a file or a row, and the one place where it becomes a sentence for the operator.
 
-use usher_plugin::{Fault, Problem};
+use usher_plugin::{BadRecord, Fault, ObjectRef, Problem};
 
 /// A file from which nothing can be proven: the run fails and nothing is changed.
 #[derive(Clone, Debug, PartialEq)]
@@ -194,19 +194,27 @@ pub enum BadRow {
 }
 
 impl BadRow {
-    /// The reason, as a sentence for the operator.
-    pub fn sentence(&self) -> String {
+    /// The record for the host: of whom, if that is known, and why, in a sentence for the operator.
+    pub fn record(&self, what: Option<ObjectRef>, place: String) -> BadRecord {
+        let mut why = self.sentence();
+        if what.is_none() {
+            why.push_str("; nobody is removed in this run");
+        }
+        BadRecord { what, place, why }
+    }
+
+    fn sentence(&self) -> String {
+        let short = |text: &str| text.chars().take(60).collect::<String>();
         match self {
             Self::Fields { found, expected } => {
                 format!("the row has {found} fields, the header has {expected}")
             }
-            Self::ShortAtEnd { found, expected } => format!(
-                "the last row has {found} of {expected} fields: the file may be cut, so nobody is removed in this run"
-            ),
+            Self::ShortAtEnd { found, expected } => {
+                format!("the last row has {found} of {expected} fields: the file may be cut")
+            }
             Self::Astray(column) => format!("there is text behind the closing quote of field {column}"),
             Self::Swallowed { until } => format!(
-                "a quote is in the wrong place and the row goes on to line {until}: other rows may be swallowed, so \
-                 nobody is removed in this run"
+                "a quote is in the wrong place and the row goes on to line {until}: it may have swallowed others"
             ),
             Self::Undecodable { column, encoding } => {
                 format!("“{column}” holds bytes that are not {encoding}")
@@ -214,31 +222,26 @@ impl BadRow {
             Self::Zero => "the row holds zero bytes".to_owned(),
             Self::LongCell(column) => format!("“{column}” is longer than 64 KiB"),
             Self::TooManyGroups(found) => format!("the row names {found} groups, more than fit on a page"),
-            Self::Blank(column) => format!(
-                "“{column}” is empty, so nobody can say whose row this is; nobody is removed in this run"
-            ),
+            Self::Blank(column) => format!("“{column}” is empty, so whose row is it?"),
             Self::BadKey(column) => {
                 format!("“{column}” is longer than 512 bytes or holds control characters")
             }
             Self::Truth { column, value } => format!(
                 "“{column}” says “{}”, which is neither active nor inactive: add the word to `active_values` or \
                  `inactive_values`",
-                value.chars().take(60).collect::<String>()
+                short(value)
             ),
             Self::MemberKind(value) => {
-                format!(
-                    "the member's kind is “{}”, neither user nor group",
-                    value.chars().take(60).collect::<String>()
-                )
+                format!("the member's kind is “{}”, neither user nor group", short(value))
             }
-            Self::Repeated { other } => format!(
-                "the same key stands on line {other}: which row is right? What is stored stays, and nobody is removed \
-                 in this run"
-            ),
-            Self::LostNewline => "the file ended with a line break last time and doesn't now: it may be cut, so nobody \
-                                  is removed in this run; if that is how it is written now, set `final_newline` to \
-                                  `optional`"
-                .to_owned(),
+            Self::Repeated { other } => {
+                format!("the same key stands on line {other}: which row is right? What is stored stays")
+            }
+            Self::LostNewline => {
+                "the file ended with a line break last time and doesn't now, so it may be cut (if \
+                                  that is how it is written now, set `final_newline` to `optional`)"
+                    .to_owned()
+            }
         }
     }
 }

@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn f10_password_columns_are_known_by_their_names() {
+    fn f85_password_columns_are_known_by_their_names() {
         for header in [
             "Password [Required]",
             "Initial password [passwordProfile] Required",

@@ -22,6 +22,7 @@ pub struct Keys<V> {
     count: u32,
 }
 
+/// Never fewer: with very few a table of three quarters would be full.
 const FIRST_SLOTS: usize = 1024;
 
 /// Room is made for at most so many: 8 million take 144 MB.
@@ -30,7 +31,7 @@ const MOST_RESERVED: u64 = 8_000_000;
 impl<V: Copy + Default> Keys<V> {
     /// Makes room for so many, where that many are expected: growing step by step means moving everything often.
     pub fn reserve(&mut self, keys: u64) {
-        let slots = keys.min(MOST_RESERVED) as usize * 3 / 2;
+        let slots = (keys.min(MOST_RESERVED) as usize * 3 / 2).max(FIRST_SLOTS);
         if slots > self.hashes.len() {
             self.resize(slots);
         }
@@ -126,8 +127,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn f85_keys_behave_as_a_map(hashes in prop::collection::vec(1_u64..50, 0..200)) {
+        fn f85_keys_behave_as_a_map(
+            hashes in prop::collection::vec(prop_oneof![1_u64..50, any::<u64>().prop_map(|n| n.max(1))], 0..2_000),
+            reserved in prop::option::of(0_u64..3_000),
+        ) {
             let (mut keys, mut map) = (Keys::default(), BTreeMap::new());
+            if let Some(reserved) = reserved {
+                keys.reserve(reserved);
+            }
+            prop_assert!(!keys.contains(7));
             for (line, hash) in hashes.into_iter().enumerate() {
                 let before = map.get(&hash).copied();
                 map.entry(hash).or_insert(line);

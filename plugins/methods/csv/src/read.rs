@@ -15,7 +15,7 @@ use crate::settings::{FinalNewline, Settings};
 use crate::table::Table;
 use crate::token::{Files, Mark, Stage, Token};
 use crate::users::People;
-use usher_plugin::{BadRecord, Change, Counts, Fault, MemberKind};
+use usher_plugin::{Change, Counts, Fault, MemberKind};
 
 /// Takes what a read finds.
 pub trait Sink {
@@ -352,11 +352,7 @@ impl Reading {
         if lost && self.settings.final_newline == FinalNewline::Remembered {
             // What was remembered stays: the suspicion ends with a file that ends well.
             let place = format!("end of {}", table.file.name);
-            sink.take(Change::Unreadable(BadRecord {
-                what: None,
-                place,
-                why: BadRow::LostNewline.sentence(),
-            }));
+            sink.take(Change::Unreadable(BadRow::LostNewline.record(None, place)));
         } else if before.as_deref() != Some(now) {
             outside.remember(key, now).map_err(Broken::Host)?;
         }

@@ -11,19 +11,19 @@ use crate::read::{Reading, Sink};
 use crate::table::{Row, Table};
 use crate::users::{People, is_key, lower};
 use std::borrow::Cow;
-use usher_plugin::{BadRecord, Change, MemberKind, ObjectRef};
+use usher_plugin::{Change, MemberKind, ObjectRef};
 
 /// At most so many groups in one row: a row's changes come on one page, and a host takes ten thousand.
 const MOST_GROUPS: usize = 5_000;
 
 fn bad(row: &Row<'_>, what: Option<ObjectRef>, why: &BadRow) -> Change {
-    Change::Unreadable(BadRecord { what, place: row.place(), why: why.sentence() })
+    Change::Unreadable(why.record(what, row.place()))
 }
 
 /// Both rows of a repeated key: the first holds what is stored under it, the second keeps anybody from being removed.
 fn repeated(row: &Row<'_>, file: &str, what: ObjectRef, first: u32, sink: &mut dyn Sink) {
-    let why = BadRow::Repeated { other: row.line() }.sentence();
-    sink.take(Change::Unreadable(BadRecord { what: Some(what), place: format!("{file} line {first}"), why }));
+    let again = BadRow::Repeated { other: row.line() };
+    sink.take(Change::Unreadable(again.record(Some(what), format!("{file} line {first}"))));
     sink.take(bad(row, None, &BadRow::Repeated { other: first }));
 }
 

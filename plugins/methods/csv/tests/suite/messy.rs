@@ -32,6 +32,8 @@ fn f85_a_shifted_key_is_not_believed() {
     // The comma in the name shifts the id away: “bob@x” would be taken for a key.
     let whole = Memory::of_users("name,mail,id\nAnn,ann@x,1\nLee, Bob,bob@x,2\nCy,cy@x,3\n").read().unwrap();
     assert_eq!(whole.bad_places(), [("users.csv line 3", None)]);
+    let why = "the row has 4 fields, the header has 3; nobody is removed in this run";
+    assert_eq!(whole.bad()[0].why, why);
     assert_eq!(whole.ids(), ["1", "3"]);
 }
 

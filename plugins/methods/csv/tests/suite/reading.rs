@@ -52,7 +52,7 @@ fn f84_an_unchanged_file_is_not_even_read() {
 }
 
 #[test]
-fn f31_a_read_goes_on_in_another_instance() {
+fn f85_a_read_goes_on_in_another_instance() {
     let mut memory = company(2_000);
     let settings = memory.settings();
     let whole = memory.read().unwrap();
@@ -77,7 +77,7 @@ fn f31_a_read_goes_on_in_another_instance() {
 }
 
 #[test]
-fn f31_going_on_in_the_same_instance_reads_nothing_twice() {
+fn f85_going_on_in_the_same_instance_reads_nothing_twice() {
     let memory = company(2_000);
     let settings = memory.settings();
     let mut csv = Csv::new(settings.clone(), memory.clone()).unwrap();
@@ -94,7 +94,7 @@ fn f31_going_on_in_the_same_instance_reads_nothing_twice() {
 }
 
 #[test]
-fn f31_other_content_or_another_token_is_lost() {
+fn f85_other_content_or_another_token_is_lost() {
     let mut memory = company(2_000);
     let settings = memory.settings();
     let page = Reading::fresh(&mut memory, &settings).unwrap().page(&mut memory).unwrap();
@@ -153,7 +153,7 @@ fn f91_pages_stay_small_whatever_the_rows() {
 }
 
 #[test]
-fn f33_progress_knows_how_much_is_to_come() {
+fn f85_progress_knows_how_much_is_to_come() {
     let rows: String = (0..20_000).map(|n| format!("{n},user{n}\n")).collect();
     let mut memory = Memory::of_users(format!("id,userName\n{rows}"));
     let settings = memory.settings();
@@ -206,7 +206,7 @@ proptest! {
     }
 
     #[test]
-    fn f31_resuming_anywhere_equals_an_undisturbed_read(
+    fn f85_resuming_anywhere_equals_an_undisturbed_read(
         users in file("id,groups,active"),
         memberships in file("group,member,kind"),
         page in 1_usize..20,

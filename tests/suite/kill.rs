@@ -1,0 +1,172 @@
+//! The program killed while it runs: whatever the moment, the database has the old state or the new one whole, nobody has to mend
+//! anything, and the next run gets to where an undisturbed one does.
+
+use crate::directory::essence;
+use crate::harness::{binary, compiled};
+use sqlx::{AssertSqlSafe, SqlitePool};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use usher_demo::{MEMBERSHIPS_FILE, Organisation, USERS_FILE};
+
+const PEOPLE: u32 = 2_000;
+/// Moments over the whole of a run, and again over its last part, where it writes.
+const MOMENTS: u32 = 10;
+
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    /// A sample organisation that came in, and then changed at its source.
+    fn prepared() -> Self {
+        let place = Self { folder: tempfile::tempdir().unwrap() };
+        let source = place.folder.path().join("in");
+        let organisation = Organisation::sample(11, PEOPLE);
+        organisation.write_first(&source).unwrap();
+        let file = |key: &str| format!("{key}={}", source.join(format!("{key}.csv")).display());
+        let (users, groups, memberships) = (file("users"), file("groups"), file("memberships"));
+        let sets = ["--set", &users, "--set", &groups, "--set", &memberships];
+        let connect = [&["connect", "csv", "--yes"][..], &sets].concat();
+        assert_eq!(place.usher("old", &connect).status().unwrap().code(), Some(0));
+        assert_eq!(place.usher("old", &["sync", "--yes"]).status().unwrap().code(), Some(0));
+        organisation.write_drifted(&source, 3).unwrap();
+        let leavers: Vec<_> = (9..PEOPLE).step_by(97).map(|number| format!("E{}", 100_000 + number)).collect();
+        let leaver = |cell: Option<&str>| cell.is_some_and(|cell| leavers.iter().any(|id| id == cell));
+        rewrite(&source.join(USERS_FILE), |row| !leaver(row.split(',').next()), |row| row.starts_with("E10000"));
+        rewrite(&source.join(MEMBERSHIPS_FILE), |row| !leaver(row.split(',').nth(1)), |_| false);
+        place
+    }
+
+    fn data(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn usher(&self, data: &str, words: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.arg("--data").arg(self.data(data)).arg("--cache").arg(compiled()).args(words);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    /// A copy of the installation as it was before anything changed at its source.
+    fn copy(&self, name: &str) {
+        std::fs::create_dir(self.data(name)).unwrap();
+        for file in std::fs::read_dir(self.data("old")).unwrap() {
+            let file = file.unwrap();
+            if file.file_type().unwrap().is_file() {
+                std::fs::copy(file.path(), self.data(name).join(file.file_name())).unwrap();
+            }
+        }
+    }
+
+    async fn open(&self, name: &str) -> SqlitePool {
+        SqlitePool::connect(&format!("sqlite://{}", self.data(name).join("usher.db").display())).await.unwrap()
+    }
+}
+
+/// Takes lines of a file away, and repeats some at its end as those of somebody new.
+fn rewrite(path: &Path, keep: impl Fn(&str) -> bool, repeat: impl Fn(&str) -> bool) {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines: Vec<String> = text.lines().filter(|line| keep(line)).map(str::to_owned).collect();
+    let new: Vec<_> = lines.iter().filter(|line| repeat(line)).map(|line| line.replacen("E1", "N1", 1)).collect();
+    for line in new {
+        let mut cells: Vec<&str> = line.splitn(3, ',').collect();
+        let name = format!("new.{}", cells[1]);
+        cells[1] = &name;
+        lines.push(cells.join(","));
+    }
+    std::fs::write(path, lines.join("\n") + "\n").unwrap();
+}
+
+/// Everything that a run leaves, without ids and times.
+async fn state(pool: &SqlitePool) -> Vec<String> {
+    let mut rows = essence(pool, 1).await;
+    for sql in [
+        "SELECT 'link ' || json_array(l.source_id, u.user_name, l.left_at IS NULL, l.manager_missing)
+         FROM user_links l JOIN users u ON u.tenant = l.tenant AND u.id = l.record ORDER BY 1",
+        "SELECT 'group link ' || json_array(l.source_id, g.display_name)
+         FROM group_links l JOIN groups g ON g.tenant = l.tenant AND g.id = l.record ORDER BY 1",
+        "SELECT 'mirror ' || json_array(source_id, hash, raw, user_name_key, manager, outcome, problem, place)
+         FROM mirror_users ORDER BY 1",
+        "SELECT 'mirror ' || json_array(source_id, hash, raw, outcome, problem, place) FROM mirror_groups ORDER BY 1",
+        "SELECT 'mirror ' || json_array(group_id, member_id, kind) FROM mirror_members ORDER BY 1",
+        "SELECT 'connection ' || json_array(cursor, fingerprint, admitted_by, state) FROM connections ORDER BY 1",
+        "SELECT 'kept ' || json_array(name, value) FROM plugin_storage ORDER BY 1",
+        "SELECT 'journal ' || json_array(l.kind, l.source_id, l.member_id, l.action, l.changes)
+         FROM lines l JOIN runs r ON r.tenant = l.tenant AND r.id = l.run WHERE r.applied = 1 ORDER BY 1",
+    ] {
+        rows.extend(sqlx::query_scalar::<_, String>(sql).fetch_all(pool).await.unwrap());
+    }
+    rows
+}
+
+async fn number(pool: &SqlitePool, sql: &str) -> i64 {
+    sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(pool).await.unwrap()
+}
+
+/// Only the number of rows that differ: whole states are too long to read.
+fn distance(one: &[String], other: &[String]) -> usize {
+    let (one, other): (std::collections::BTreeSet<_>, std::collections::BTreeSet<_>) =
+        (one.iter().collect(), other.iter().collect());
+    one.symmetric_difference(&other).count()
+}
+
+fn moments(run: Duration) -> impl Iterator<Item = Duration> {
+    let whole = (0..MOMENTS).map(move |at| run * (2 * at + 1) / (2 * MOMENTS));
+    let end = (0..MOMENTS).map(move |at| run * (6 * MOMENTS + 4 * at + 2) / (10 * MOMENTS));
+    whole.chain(end)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f32_a_run_that_is_killed_leaves_the_old_state_or_the_new() {
+    let place = Place::prepared();
+    let pool = place.open("old").await;
+    let old = state(&pool).await;
+    pool.close().await;
+    place.copy("calm");
+    let began = Instant::now();
+    assert_eq!(place.usher("calm", &["sync", "--yes"]).status().unwrap().code(), Some(0));
+    let undisturbed = began.elapsed();
+    let pool = place.open("calm").await;
+    let new = state(&pool).await;
+    pool.close().await;
+    assert!(distance(&old, &new) > 1_000, "the source changed too little");
+
+    let (mut interrupted, mut taken_over) = (0, 0);
+    for (number_of, moment) in moments(undisturbed).enumerate() {
+        let name = format!("killed-{number_of}");
+        place.copy(&name);
+        let mut run = place.usher(&name, &["sync", "--yes"]).spawn().unwrap();
+        std::thread::sleep(moment);
+        run.kill().unwrap();
+        run.wait().unwrap();
+
+        let pool = place.open(&name).await;
+        let left = state(&pool).await;
+        let applied = number(&pool, "SELECT COUNT(*) FROM runs WHERE applied = 1").await;
+        let expected = if applied == 1 { &old } else { &new };
+        assert_eq!(distance(&left, expected), 0, "killed after {moment:?}, {applied} runs applied");
+        interrupted += u32::from(applied == 1);
+        if number(&pool, "SELECT COUNT(*) FROM leases WHERE run IS NOT NULL").await == 1 {
+            // The dead run still has its lease; as soon as that ends, the next one takes it over.
+            if taken_over == 0 {
+                assert_eq!(place.usher(&name, &["sync", "--yes"]).status().unwrap().code(), Some(4));
+            }
+            taken_over += 1;
+            sqlx::query("UPDATE leases SET expires_at = 0").execute(&pool).await.unwrap();
+        }
+        pool.close().await;
+
+        assert_eq!(place.usher(&name, &["sync", "--yes"]).status().unwrap().code(), Some(0));
+        let pool = place.open(&name).await;
+        assert_eq!(distance(&state(&pool).await, &new), 0, "killed after {moment:?}, then run again");
+        assert_eq!(number(&pool, "SELECT COUNT(*) FROM runs WHERE state = 'running'").await, 0);
+        let broken: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&pool).await.unwrap();
+        assert_eq!(broken, "ok");
+        pool.close().await;
+        std::fs::remove_dir_all(place.data(&name)).unwrap();
+    }
+    assert!(interrupted > 5 && taken_over > 5, "{interrupted} were interrupted, {taken_over} held a lease");
+}
