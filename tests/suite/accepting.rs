@@ -91,7 +91,9 @@ async fn f40_accepted_but_more_would_go_is_held_again() {
 #[tokio::test]
 async fn f40_a_hash_that_no_plan_has_is_refused() {
     let inst = narrowed().await;
-    for (hash, words) in [("0123456789ab", "no plan of this connection has this hash"), ("xyz", "not the hash of a plan")] {
+    for (hash, words) in
+        [("0123456789ab", "no plan of this connection has this hash"), ("xyz", "not the hash of a plan")]
+    {
         let ran = inst.usher(&["sync", "--accept", hash]).await;
         assert_ne!(ran.status, 0);
         assert!(ran.text().contains(words), "{}", ran.text());
@@ -124,7 +126,8 @@ async fn f40_accepted_but_nothing_is_left_to_do() {
 async fn f15_nothing_changes_until_the_choice_is_saved() {
     let inst = synced(&[]).await;
     let before = crate::database::dump(&inst).await;
-    let ran = inst.usher(&["connect", "csv", "--set", "scope=groups", "--set", "chosen=g-eng"]).await.ended(3);
+    let ran =
+        inst.usher(&["connect", "csv", "--set", "scope=groups", "--set", "chosen=g-eng"]).await.ended(3);
     assert!(ran.out.contains("Only the chosen groups and their people come in"), "{}", ran.out);
     assert_eq!(crate::database::dump(&inst).await, before);
     assert_eq!(sync(&inst, 0).await["result"], "unchanged");

@@ -4,7 +4,8 @@ use crate::directory::{Directory, member, person, removals};
 use crate::harness::Installation;
 use usher_sync::RunResult;
 use usher_test_scripted::{
-    Change, Group, GroupKind, MemberKind, MemberSlice, Membership, ObjectRef, Read, Script, Unreadable, Value, t1,
+    Change, Group, GroupKind, MemberKind, MemberSlice, Membership, ObjectRef, Read, Script, Unreadable,
+    Value, t1,
 };
 
 /// Ann and bob in Staff, which is in All; and then what happened since.
@@ -31,7 +32,8 @@ fn unreadable(what: Option<ObjectRef>) -> Change {
 }
 
 fn slice(group: &str, users: &[&str], last: bool) -> Change {
-    let members = users.iter().map(|user| usher_test_scripted::Member { id: (*user).into(), kind: MemberKind::User });
+    let members =
+        users.iter().map(|user| usher_test_scripted::Member { id: (*user).into(), kind: MemberKind::User });
     MemberSlice { group: group.into(), members: members.collect(), last }.into()
 }
 
@@ -44,7 +46,10 @@ async fn f12_a_scripted_source_comes_in_through_the_command_line() {
     let report = usher.json(0, &["sync", "--yes"]).await;
     assert_eq!(report["users"]["created"], 7, "{report:#}");
     assert_eq!(report["memberships"]["added"], 9, "{report:#}");
-    assert_eq!(usher.members("G-sales").await, ["cat@alt.example", "fay@acme.example", "shared@acme.example"]);
+    assert_eq!(
+        usher.members("G-sales").await,
+        ["cat@alt.example", "fay@acme.example", "shared@acme.example"]
+    );
     let ann = usher.user("ann@acme.example").await;
     assert_eq!(ann["path"], "G-root/G-eng/G-eng-be");
     assert_eq!(ann["manager"]["displayName"], "bob@acme.example");
@@ -153,7 +158,11 @@ async fn a_list_that_is_given_again_counts_as_it_was_given_last() {
         script.since.get_mut("1").unwrap().page = Some(page);
         source.says(&script);
         let report = source.plan().await;
-        assert_eq!((report.memberships.added, report.memberships.removed), (1, 1), "{page} a page: {report:#?}");
+        assert_eq!(
+            (report.memberships.added, report.memberships.removed),
+            (1, 1),
+            "{page} a page: {report:#?}"
+        );
     }
     source.sync().await;
     assert_eq!(source.members("Staff").await, ["bob", "cat"]);

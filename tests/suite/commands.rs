@@ -30,7 +30,9 @@ async fn exit_statuses() {
     inst.usher(&["sync"]).await.ended(0);
     inst.file("users.csv", "");
     inst.usher(&["sync", "--yes"]).await.ended(1);
-    for words in [&["synk"][..], &["sync", "--yes", "--accept", "abcdefgh"], &["users", "list", "--limit", "x"], &[]] {
+    for words in
+        [&["synk"][..], &["sync", "--yes", "--accept", "abcdefgh"], &["users", "list", "--limit", "x"], &[]]
+    {
         inst.usher(words).await.ended(2);
     }
     let version = inst.usher(&["--version"]).await.ended(0).out;
@@ -42,15 +44,24 @@ async fn the_shape_of_a_plan_for_programs() {
     let inst = people("id,userName,active\n1,ann@a.x,yes\n2,bob@a.x,perhaps\n3,cat@b.x,yes\n", &[]).await;
     inst.usher(&["policy", "add", "deny-list", "--set", "entries=@b.x"]).await.ended(0);
     let report = inst.json(0, &["plan"]).await;
-    for key in ["run", "plan", "result", "users", "groups", "memberships", "skipped", "quarantined", "fault"] {
+    for key in ["run", "plan", "result", "users", "groups", "memberships", "skipped", "quarantined", "fault"]
+    {
         assert!(keys(&report).contains(&key), "{key}");
     }
     assert_eq!(report["run"], 1);
     assert_eq!(report["result"], "success");
     assert_eq!(report["fault"], Value::Null);
-    for kind in
-        ["found", "created", "updated", "deactivated", "reactivated", "deleted", "unchanged", "skipped", "quarantined"]
-    {
+    for kind in [
+        "found",
+        "created",
+        "updated",
+        "deactivated",
+        "reactivated",
+        "deleted",
+        "unchanged",
+        "skipped",
+        "quarantined",
+    ] {
         assert!(report["users"][kind].is_u64(), "{kind}");
     }
     for kind in ["found", "created", "updated", "deleted", "unchanged", "skipped", "quarantined"] {
@@ -102,7 +113,10 @@ async fn the_shape_of_users_for_programs() {
     assert_eq!(ann["groups"][0]["display"], "G-eng-be");
     assert_eq!((&ann["origin"], &ann["connection"]), (&"connection".into(), &"csv".into()));
     let man = inst.user("man@acme.example").await;
-    assert_eq!((&man["origin"], &man["connection"], &man["title"]), (&"manual".into(), &Value::Null, &"Boss".into()));
+    assert_eq!(
+        (&man["origin"], &man["connection"], &man["title"]),
+        (&"manual".into(), &Value::Null, &"Boss".into())
+    );
 }
 
 #[tokio::test]
@@ -116,12 +130,17 @@ async fn users_are_searched_and_filtered() {
     };
     assert_eq!(list(&["--search", "ALT.ex"]).await, ["cat@alt.example"]);
     assert_eq!(list(&["--search", "Männ"]).await, ["man@acme.example"]);
-    assert_eq!(list(&["--group", "G-sales"]).await, ["cat@alt.example", "fay@acme.example", "shared@acme.example"]);
+    assert_eq!(
+        list(&["--group", "G-sales"]).await,
+        ["cat@alt.example", "fay@acme.example", "shared@acme.example"]
+    );
     assert_eq!(list(&["--inactive"]).await, ["fay@acme.example"]);
     assert_eq!(list(&["--manual"]).await, ["man@acme.example"]);
     assert_eq!(list(&["--active", "--limit", "2"]).await, ["ann@acme.example", "bob@acme.example"]);
     assert_eq!(list(&["--search", "nobody"]).await, Vec::<String>::new());
-    assert!(inst.usher(&["users", "list", "--group", "Nowhere"]).await.ended(2).err.contains("no group Nowhere"));
+    assert!(
+        inst.usher(&["users", "list", "--group", "Nowhere"]).await.ended(2).err.contains("no group Nowhere")
+    );
 }
 
 #[tokio::test]
@@ -142,7 +161,11 @@ async fn empty_states_say_how_to_go_on() {
     }
     for words in [&["plan"][..], &["sync"], &["check"], &["why", "ann"], &["groups", "list", "--source"]] {
         let ran = inst.usher(words).await.ended(2);
-        assert!(ran.err.contains("nothing is connected yet") && ran.err.contains("usher connect"), "{words:?}: {}", ran.err);
+        assert!(
+            ran.err.contains("nothing is connected yet") && ran.err.contains("usher connect"),
+            "{words:?}: {}",
+            ran.err
+        );
     }
     for (words, told) in [
         (&["users", "show", "ann"][..], "nobody in the directory is ann"),
@@ -174,7 +197,12 @@ async fn the_plan_as_a_person_reads_it() {
     };
     insta::assert_snapshot!("plan_first", plan(inst.usher(&["plan"]).await.ended(0).out));
     sync(&inst, 0).await;
-    inst.file("users.csv", USERS.replace("4,dan@acme.example,Dan,dan", "4,dan@acme.example,Daniel,dan").replace("7,fay", "8,fae"));
+    inst.file(
+        "users.csv",
+        USERS
+            .replace("4,dan@acme.example,Dan,dan", "4,dan@acme.example,Daniel,dan")
+            .replace("7,fay", "8,fae"),
+    );
     insta::assert_snapshot!("plan_later", plan(inst.usher(&["plan"]).await.ended(0).out));
     insta::assert_snapshot!("sync_later", plan(inst.usher(&["sync", "--yes"]).await.ended(0).out));
     insta::assert_snapshot!("sync_nothing", plan(inst.usher(&["sync", "--yes"]).await.ended(0).out));

@@ -23,7 +23,19 @@ async fn settings_from_a_file_are_those_of_the_command_line() {
     sync(&inst, 0).await;
     assert_eq!(names(&inst).await, ["ann@a.x"]);
     // A flag goes before the file.
-    inst.usher(&["connect", "csv", "--name", "hr", "--settings", &settings, "--set", "chosen=Sales", "--yes"]).await.ended(0);
+    inst.usher(&[
+        "connect",
+        "csv",
+        "--name",
+        "hr",
+        "--settings",
+        &settings,
+        "--set",
+        "chosen=Sales",
+        "--yes",
+    ])
+    .await
+    .ended(0);
     let saved = inst.json(0, &["connect", "csv", "--name", "hr"]).await;
     assert_eq!(saved["scope"]["chosen"], json!(["Sales"]));
 }
@@ -172,7 +184,10 @@ async fn f91_a_plugin_is_added_with_what_it_is_granted() {
     assert!(list.as_array().unwrap().iter().all(|plugin| plugin["from"] == "bundled"));
 
     let check = inst.json(0, &["plugin", "check", SCRIPTED]).await;
-    assert_eq!((&check["id"], &check["kind"], &check["ok"]), (&"scripted".into(), &"method".into(), &true.into()));
+    assert_eq!(
+        (&check["id"], &check["kind"], &check["ok"]),
+        (&"scripted".into(), &"method".into(), &true.into())
+    );
     let asked = inst.usher(&["plugin", "add", SCRIPTED]).await.ended(3);
     assert!(asked.out.contains("asks for") && asked.out.contains("files"), "{}", asked.out);
     assert_eq!(inst.json(0, &["plugin", "list"]).await.as_array().unwrap().len(), 3);
@@ -198,7 +213,9 @@ async fn f91_a_plugin_is_added_with_what_it_is_granted() {
 #[tokio::test]
 async fn what_is_no_plugin_is_not_added() {
     let inst = Installation::new();
-    for (name, bytes) in [("empty.wasm", &b""[..]), ("text.wasm", b"hello"), ("module.wasm", b"\0asm\x01\0\0\0")] {
+    for (name, bytes) in
+        [("empty.wasm", &b""[..]), ("text.wasm", b"hello"), ("module.wasm", b"\0asm\x01\0\0\0")]
+    {
         let file = inst.file(name, bytes);
         for command in ["check", "add"] {
             let ran = inst.usher(&["plugin", command, &file]).await.ended(2);

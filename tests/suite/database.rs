@@ -27,14 +27,18 @@ async fn open(inst: &Installation) -> AnyPool {
 /// Every row of every table but those of a run, as text.
 pub async fn dump(inst: &Installation) -> BTreeMap<String, Vec<String>> {
     let pool = open(inst).await;
-    let tables = sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetch_all(&pool).await;
+    let tables = sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        .fetch_all(&pool)
+        .await;
     let mut all = BTreeMap::new();
     for table in tables.unwrap() {
         let table: String = table.get(0);
         if OF_A_RUN.contains(&table.as_str()) || table.starts_with('_') {
             continue;
         }
-        let sql = format!("SELECT GROUP_CONCAT('quote(\"' || name || '\")', ' || '','' || ') FROM pragma_table_info('{table}')");
+        let sql = format!(
+            "SELECT GROUP_CONCAT('quote(\"' || name || '\")', ' || '','' || ') FROM pragma_table_info('{table}')"
+        );
         let columns: String = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&pool).await.unwrap().get(0);
         let sql = format!("SELECT {columns} FROM \"{table}\" ORDER BY 1");
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&pool).await.unwrap();
@@ -55,10 +59,12 @@ pub async fn execute(inst: &Installation, sql: &'static str) {
 /// Makes the newest run look as if another host were in the middle of it, until a moment that lies so many seconds ahead.
 pub async fn seem_running(inst: &Installation, seconds: i64) {
     let pool = open(inst).await;
-    sqlx::query("UPDATE runs SET state = 'running', finished_at = NULL WHERE id = (SELECT MAX(id) FROM runs)")
-        .execute(&pool)
-        .await
-        .unwrap();
+    sqlx::query(
+        "UPDATE runs SET state = 'running', finished_at = NULL WHERE id = (SELECT MAX(id) FROM runs)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
     sqlx::query(
         "UPDATE leases SET run = (SELECT MAX(id) FROM runs),
              expires_at = (CAST(strftime('%s', 'now') AS INTEGER) + $1) * 1000",

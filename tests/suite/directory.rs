@@ -43,7 +43,10 @@ pub struct Source<'a> {
 
 /// Host settings of a connection under which the guard holds nothing but an empty source.
 pub fn unguarded() -> Settings {
-    Settings { guard: GuardRules { percent: 100, floor: 10_000, half_from: 1_000_000 }, ..Settings::default() }
+    Settings {
+        guard: GuardRules { percent: 100, floor: 10_000, half_from: 1_000_000 },
+        ..Settings::default()
+    }
 }
 
 /// A user `ID` who is called `ID@acme.example`.
@@ -98,7 +101,13 @@ impl Directory {
     }
 
     /// Connects a method.
-    pub async fn connect(&self, tenant: i64, name: &str, method: &str, settings: serde_json::Value) -> Source<'_> {
+    pub async fn connect(
+        &self,
+        tenant: i64,
+        name: &str,
+        method: &str,
+        settings: serde_json::Value,
+    ) -> Source<'_> {
         let source = Source { directory: self, tenant, name: name.to_owned() };
         source.set(method, settings, unguarded()).await;
         source
@@ -118,7 +127,11 @@ impl Directory {
     pub async fn policy(&self, tenant: i64, policy: Option<(&str, serde_json::Value)>) {
         let chain: Vec<_> = policy
             .into_iter()
-            .map(|(plugin, settings)| PolicyRow { name: plugin.to_owned(), plugin: plugin.to_owned(), settings })
+            .map(|(plugin, settings)| PolicyRow {
+                name: plugin.to_owned(),
+                plugin: plugin.to_owned(),
+                settings,
+            })
             .collect();
         self.store.set_policies(tenant, &chain).await.unwrap();
     }
@@ -138,8 +151,11 @@ impl Directory {
 pub async fn dump(pool: &SqlitePool, tenant: i64) -> Vec<String> {
     let mut rows = Vec::new();
     for table in TABLES {
-        let columns: Vec<String> =
-            sqlx::query_scalar("SELECT name FROM pragma_table_info($1)").bind(table).fetch_all(pool).await.unwrap();
+        let columns: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_info($1)")
+            .bind(table)
+            .fetch_all(pool)
+            .await
+            .unwrap();
         let sql = format!(
             "SELECT '{table} ' || json_array({}) FROM {table} WHERE tenant = $1 ORDER BY 1",
             columns.join(", ")
@@ -190,7 +206,8 @@ impl Source<'_> {
     pub async fn set(&self, method: &str, settings: serde_json::Value, mut rules: Settings) {
         rules.folders = vec![self.directory.folder.path().display().to_string()];
         let scope = Scope::default();
-        let new = NewConnection { name: self.name.clone(), method: method.to_owned(), settings, scope, rules };
+        let new =
+            NewConnection { name: self.name.clone(), method: method.to_owned(), settings, scope, rules };
         self.directory.store.save_connection(self.tenant, &new, self.directory.host.now()).await.unwrap();
     }
 

@@ -46,7 +46,9 @@ async fn at_every_page(fault: Fault, class: Class, says: &str) {
     let source = begun(&directory, "full").await;
     for page in 1..=PAGES {
         // No `since`: the cursor is expired.
-        let said = source.refuses(&Script { fresh: full().fault(page, fault.clone()), ..Script::default() }, class).await;
+        let said = source
+            .refuses(&Script { fresh: full().fault(page, fault.clone()), ..Script::default() }, class)
+            .await;
         assert!(said.contains(says), "{said}");
     }
     source.takes(&Script { fresh: full(), ..Script::default() }).await;
@@ -74,7 +76,8 @@ async fn f34_auth() {
 
 #[tokio::test]
 async fn f34_permission() {
-    at_every_page(Fault::Permission("Group.Read.All is missing".into()), Class::Permission, "Group.Read.All").await;
+    at_every_page(Fault::Permission("Group.Read.All is missing".into()), Class::Permission, "Group.Read.All")
+        .await;
 }
 
 #[tokio::test]
@@ -102,7 +105,12 @@ async fn f34_source() {
 
 #[tokio::test]
 async fn f34_plugin() {
-    at_every_page(Fault::Bug("index out of range".into()), Class::Plugin, "plugin scripted: index out of range").await;
+    at_every_page(
+        Fault::Bug("index out of range".into()),
+        Class::Plugin,
+        "plugin scripted: index out of range",
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -93,7 +93,10 @@ async fn f41b_groups_are_counted() {
     let inst = Installation::new();
     let users = format!("users={}", inst.file("users.csv", "id,userName\n1,ann@a.x\n"));
     let of = |names: &[&str]| -> String { names.iter().map(|name| format!("{name},{name}\n")).collect() };
-    let groups = format!("groups={}", inst.file("groups.csv", format!("id,displayName\n{}", of(&["A", "B", "C", "D", "E"]))));
+    let groups = format!(
+        "groups={}",
+        inst.file("groups.csv", format!("id,displayName\n{}", of(&["A", "B", "C", "D", "E"])))
+    );
     inst.connect_csv(&[&users, &groups]).await;
     sync(&inst, 0).await;
     inst.file("groups.csv", format!("id,displayName\n{}", of(&["D", "E"])));

@@ -1,6 +1,6 @@
 //! An installation of its own for each test: the whole command line in this process, with a clock that stands until it is moved.
 
-use jiff::{Span, Timestamp};
+use jiff::Span;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,8 @@ pub fn compiled() -> PathBuf {
 /// The `usher` binary, which a build of the whole workspace lays beside the tests.
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let path = test.parent().unwrap().parent().unwrap().join(format!("usher{}", std::env::consts::EXE_SUFFIX));
+    let path =
+        test.parent().unwrap().parent().unwrap().join(format!("usher{}", std::env::consts::EXE_SUFFIX));
     assert!(path.is_file(), "{} isn't there: build the tests with --workspace", path.display());
     path
 }
@@ -70,8 +71,9 @@ impl Ran {
     /// The one JSON value it printed.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.out)
-            .unwrap_or_else(|error| panic!("`{}` printed no JSON ({error}):\n{}\n{}", self.command, self.out, self.err))
+        serde_json::from_str(&self.out).unwrap_or_else(|error| {
+            panic!("`{}` printed no JSON ({error}):\n{}\n{}", self.command, self.out, self.err)
+        })
     }
 
     /// Both outputs.
@@ -109,11 +111,6 @@ impl Installation {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
         path.display().to_string()
-    }
-
-    /// Now, by its clock.
-    pub fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 
     /// Moves its clock.
@@ -181,8 +178,12 @@ impl Installation {
     /// The names of the direct and indirect members of a group.
     pub async fn members(&self, group: &str) -> Vec<String> {
         let members = self.json(0, &["groups", "members", group]).await;
-        let mut names: Vec<_> =
-            members.as_array().unwrap().iter().map(|member| member["display"].as_str().unwrap().to_owned()).collect();
+        let mut names: Vec<_> = members
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|member| member["display"].as_str().unwrap().to_owned())
+            .collect();
         names.sort();
         names
     }

@@ -9,13 +9,8 @@ use usher_test_scripted::{Script, t1};
 
 /// Small enough that every misdeed ends soon, and room enough for honest plugins on a busy machine.
 fn small() -> HostOptions {
-    let limits = Limits {
-        cpu_ms: 500,
-        wall_ms: 4_000,
-        memory_bytes: 32 << 20,
-        host_calls: 1_000,
-        ..Limits::method()
-    };
+    let limits =
+        Limits { cpu_ms: 500, wall_ms: 4_000, memory_bytes: 32 << 20, host_calls: 1_000, ..Limits::method() };
     HostOptions { method_limits: limits.clone(), policy_limits: limits, pages: 50 }
 }
 
@@ -24,8 +19,7 @@ async fn invaded<'a>(directory: &'a Directory, tenant: &str) -> (Source<'a>, Sou
     let honest = directory.scripted(tenant, &t1::script()).await;
     honest.takes(&t1::script()).await;
     let method = directory.add_plugin(honest.tenant, env!("HOSTILE_METHOD")).await;
-    let hostile =
-        directory.connect(honest.tenant, "hostile", &method, json!({ "act": "look-around" })).await;
+    let hostile = directory.connect(honest.tenant, "hostile", &method, json!({ "act": "look-around" })).await;
     assert!(hostile.sync().await.applied);
     (honest, hostile)
 }
@@ -169,9 +163,10 @@ async fn verdicts(acts: &[&str]) -> Vec<String> {
         // Somebody is new and somebody has left: neither may be taken over without verdicts.
         let mut script = t1::script();
         script.fresh.changes.push(person("u3").with("round", round).into());
-        script.fresh.changes.retain(|change| {
-            !matches!(change, usher_test_scripted::Change::User(user) if user.id == "eve")
-        });
+        script
+            .fresh
+            .changes
+            .retain(|change| !matches!(change, usher_test_scripted::Change::User(user) if user.id == "eve"));
         neighbour.says(&Script::full([person("zoe").with("round", round).into()]));
         let (fails, beside) = tokio::join!(source.refuses(&script, Class::Plugin), neighbour.sync());
         assert_eq!(beside.result, RunResult::Success, "{act}: {beside:#?}");

@@ -32,9 +32,14 @@ impl Place {
         assert_eq!(place.usher("old", &connect).status().unwrap().code(), Some(0));
         assert_eq!(place.usher("old", &["sync", "--yes"]).status().unwrap().code(), Some(0));
         organisation.write_drifted(&source, 3).unwrap();
-        let leavers: Vec<_> = (9..PEOPLE).step_by(97).map(|number| format!("E{}", 100_000 + number)).collect();
+        let leavers: Vec<_> =
+            (9..PEOPLE).step_by(97).map(|number| format!("E{}", 100_000 + number)).collect();
         let leaver = |cell: Option<&str>| cell.is_some_and(|cell| leavers.iter().any(|id| id == cell));
-        rewrite(&source.join(USERS_FILE), |row| !leaver(row.split(',').next()), |row| row.starts_with("E10000"));
+        rewrite(
+            &source.join(USERS_FILE),
+            |row| !leaver(row.split(',').next()),
+            |row| row.starts_with("E10000"),
+        );
         rewrite(&source.join(MEMBERSHIPS_FILE), |row| !leaver(row.split(',').nth(1)), |_| false);
         place
     }
@@ -62,7 +67,9 @@ impl Place {
     }
 
     async fn open(&self, name: &str) -> SqlitePool {
-        SqlitePool::connect(&format!("sqlite://{}", self.data(name).join("usher.db").display())).await.unwrap()
+        SqlitePool::connect(&format!("sqlite://{}", self.data(name).join("usher.db").display()))
+            .await
+            .unwrap()
     }
 }
 
@@ -70,7 +77,8 @@ impl Place {
 fn rewrite(path: &Path, keep: impl Fn(&str) -> bool, repeat: impl Fn(&str) -> bool) {
     let text = std::fs::read_to_string(path).unwrap();
     let mut lines: Vec<String> = text.lines().filter(|line| keep(line)).map(str::to_owned).collect();
-    let new: Vec<_> = lines.iter().filter(|line| repeat(line)).map(|line| line.replacen("E1", "N1", 1)).collect();
+    let new: Vec<_> =
+        lines.iter().filter(|line| repeat(line)).map(|line| line.replacen("E1", "N1", 1)).collect();
     for line in new {
         let mut cells: Vec<&str> = line.splitn(3, ',').collect();
         let name = format!("new.{}", cells[1]);

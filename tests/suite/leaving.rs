@@ -141,7 +141,9 @@ async fn f41_changing_the_grace_counts_for_those_who_are_leaving() {
 async fn f41_quarantined_and_held_records_count_as_present() {
     let inst = synced(&["grace_days=0"]).await;
     // Cat's row is broken, dan is held by a policy that can't make an address of him.
-    let users = USERS.replace("cat@acme.example,true,\n", "cat@acme.example,perhaps,\n").replace("4,dan@acme.example", "4,d an");
+    let users = USERS
+        .replace("cat@acme.example,true,\n", "cat@acme.example,perhaps,\n")
+        .replace("4,dan@acme.example", "4,d an");
     write(&inst, &users, GROUPS, MEMBERSHIPS);
     inst.usher(&["policy", "add", "domain", "--set", "domain=acme.example"]).await.ended(0);
     let report = sync(&inst, 0).await;
@@ -158,7 +160,13 @@ async fn f41_a_plan_that_takes_away_says_so_before() {
     sync(&inst, 0).await;
     write(&inst, &USERS.replace(CAT, ""), GROUPS, MEMBERSHIPS);
     let plan = inst.usher(&["plan"]).await.ended(0);
-    assert!(plan.out.contains("cat@alt.example  no longer at the source: inactive now, deleted after the grace period"), "{}", plan.out);
+    assert!(
+        plan.out.contains(
+            "cat@alt.example  no longer at the source: inactive now, deleted after the grace period"
+        ),
+        "{}",
+        plan.out
+    );
     let report = inst.json(0, &["plan"]).await;
     assert_eq!(holds(&report), "");
 }

@@ -36,7 +36,10 @@ async fn who_is_missing_leaves_only_when_the_source_says_that_he_is_gone() {
     let script = Script::full(without(&["ann", "bob", "cat"]))
         .lookup_user("ann", Answer::Gone)
         .lookup_user("bob", Answer::Unknown("the directory service is busy".into()))
-        .lookup_user("cat", Answer::Here(vec![person("cat").with("title", "Lead").into(), member("g", "cat")]));
+        .lookup_user(
+            "cat",
+            Answer::Here(vec![person("cat").with("title", "Lead").into(), member("g", "cat")]),
+        );
     let report = source.takes(&script).await;
     assert_eq!((report.users.deactivated, report.users.updated), (1, 1), "{report:#?}");
     assert!(report.notes.iter().any(|note| note.starts_with("1 record")), "{:?}", report.notes);
@@ -103,12 +106,19 @@ async fn a_patch_of_a_record_that_was_never_described_is_looked_up() {
             ])
             .cursor("2"),
         )
-        .lookup_user("dan", Answer::Here(vec![person("dan").with("title", "Lead").into(), member("g", "dan")]))
+        .lookup_user(
+            "dan",
+            Answer::Here(vec![person("dan").with("title", "Lead").into(), member("g", "dan")]),
+        )
         .lookup_user("eve", Answer::Gone)
         .lookup_user("fay", Answer::Unknown("busy".into()))
         .lookup_group("k", Answer::Here(vec![Group::new("k").named("K").into()]));
     let report = source.takes(&script).await;
-    assert_eq!((report.users.created, report.users.quarantined, report.groups.created), (1, 1, 1), "{report:#?}");
+    assert_eq!(
+        (report.users.created, report.users.quarantined, report.groups.created),
+        (1, 1, 1),
+        "{report:#?}"
+    );
     assert_eq!(source.people().await, ["ann", "bob", "cat", "dan"]);
     assert_eq!(source.members("G").await, ["ann", "bob", "cat", "dan"]);
     assert_eq!(source.groups().await, ["G", "H", "K"]);

@@ -1,7 +1,13 @@
 //! Whole-system tests.
 
 // A test fails by panicking, and so do the harness and the helpers around it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::type_complexity)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::type_complexity
+)]
 
 mod accepting;
 mod changes;

@@ -10,7 +10,9 @@ fn places(report: &Value) -> Vec<(String, Value)> {
 
 #[tokio::test]
 async fn f85_a_bad_row_is_reported_by_line_and_the_others_go_on() {
-    let inst = people("id,userName,active\n1,ann@a.x,yes\n2,bob@a.x,perhaps\n3,cat,c@a.x,yes\n4,dan@a.x,no\n", &[]).await;
+    let inst =
+        people("id,userName,active\n1,ann@a.x,yes\n2,bob@a.x,perhaps\n3,cat,c@a.x,yes\n4,dan@a.x,no\n", &[])
+            .await;
     let report = sync(&inst, 0).await;
     assert_eq!(
         places(&report),
@@ -102,11 +104,10 @@ async fn f85_encodings() {
 
 #[tokio::test]
 async fn f85_delimiters_quotes_and_mappings() {
-    let inst = people("Nr;Login;Note\n1;ann@a.x;\"two\nlines; and \"\"quotes\"\"\"\n2;bob@a.x;\n", &[
-        "mapping.id=Nr",
-        "mapping.userName=Login",
-        "mapping.title=Note",
-    ])
+    let inst = people(
+        "Nr;Login;Note\n1;ann@a.x;\"two\nlines; and \"\"quotes\"\"\"\n2;bob@a.x;\n",
+        &["mapping.id=Nr", "mapping.userName=Login", "mapping.title=Note"],
+    )
     .await;
     sync(&inst, 0).await;
     assert_eq!(inst.user("ann@a.x").await["title"], "two\nlines; and \"quotes\"");
@@ -120,9 +121,10 @@ async fn f85_delimiters_quotes_and_mappings() {
 
 #[tokio::test]
 async fn f85_a_row_filter_and_demands_on_the_file() {
-    let inst = people("id,userName,Dept\n1,ann@a.x,Sales\n2,bob@a.x,IT\n", &[
-        r#"filter=[{"column": "Dept", "is": ["sales"]}]"#,
-    ])
+    let inst = people(
+        "id,userName,Dept\n1,ann@a.x,Sales\n2,bob@a.x,IT\n",
+        &[r#"filter=[{"column": "Dept", "is": ["sales"]}]"#],
+    )
     .await;
     sync(&inst, 0).await;
     assert_eq!(names(&inst).await, ["ann@a.x"]);

@@ -14,7 +14,9 @@ async fn with_man(users: &str, settings: &[&str]) -> Installation {
 
 /// The fields that a sync of him may not change.
 fn own(user: &Value) -> Vec<&Value> {
-    ["id", "userName", "displayName", "emails", "active", "title", "origin"].map(|field| &user[field]).to_vec()
+    ["id", "userName", "displayName", "emails", "active", "title", "origin"]
+        .map(|field| &user[field])
+        .to_vec()
 }
 
 #[tokio::test]
@@ -26,7 +28,12 @@ async fn f38_a_manual_user_is_never_changed_or_removed() {
     let man = inst.user("man@acme.example").await;
     assert_eq!(man["origin"], "manual");
     // Everybody else goes, and the rest of the groups.
-    write(&inst, "id,userName\n1,ann@acme.example\n", "id,displayName,type\ng-eng,G-eng,security\n", "group,member,kind\n");
+    write(
+        &inst,
+        "id,userName\n1,ann@acme.example\n",
+        "id,displayName,type\ng-eng,G-eng,security\n",
+        "group,member,kind\n",
+    );
     let held = sync(&inst, 3).await;
     crate::t1::accept(&inst, &held).await.ended(0);
     inst.pass_days(31);
@@ -64,8 +71,11 @@ async fn f38_who_may_be_a_manual_user_is_held_until_somebody_links_him() {
 
 #[tokio::test]
 async fn f38_leaving_only_unlinks_a_manual_user() {
-    let inst =
-        with_man("id,userName,groups\n7,man@acme.example,Team\n8,ann@acme.example,Team\n", &["matching=link"]).await;
+    let inst = with_man(
+        "id,userName,groups\n7,man@acme.example,Team\n8,ann@acme.example,Team\n",
+        &["matching=link"],
+    )
+    .await;
     let before = inst.user("man@acme.example").await;
     assert_eq!(sync(&inst, 0).await["users"]["linked"], 1);
     let linked = inst.user("man@acme.example").await;
@@ -128,7 +138,9 @@ async fn f38_a_manual_user_who_is_removed_makes_room_for_the_sources() {
 #[tokio::test]
 async fn f39_an_edited_field_returns_and_is_journalled_old_to_new() {
     let inst = synced(&[]).await;
-    inst.usher(&["users", "set", "ann@acme.example", "displayName=Queen Ann", "nickName=Annie"]).await.ended(0);
+    inst.usher(&["users", "set", "ann@acme.example", "displayName=Queen Ann", "nickName=Annie"])
+        .await
+        .ended(0);
     assert_eq!(inst.user("ann@acme.example").await["displayName"], "Queen Ann");
     let report = sync(&inst, 0).await;
     assert_eq!((&report["result"], &report["users"]["updated"]), (&"success".into(), &1.into()));
@@ -183,7 +195,10 @@ async fn f38_a_member_added_by_hand_to_a_synced_group_stays() {
     inst.usher(&["groups", "add", "G-eng", "--member", "bob@acme.example"]).await.ended(0);
     write(&inst, USERS, GROUPS, &MEMBERSHIPS.replace("g-eng,2,user\n", ""));
     sync(&inst, 0).await;
-    assert_eq!(inst.members("G-eng").await, ["G-eng-be", "ann@acme.example", "bob@acme.example", "man@acme.example"]);
+    assert_eq!(
+        inst.members("G-eng").await,
+        ["G-eng-be", "ann@acme.example", "bob@acme.example", "man@acme.example"]
+    );
     connect(&inst, &["grace_days=30"]).await;
     assert_eq!(sync(&inst, 0).await["result"], "unchanged");
 }
@@ -205,7 +220,8 @@ async fn f38_a_link_needs_a_record_that_is_free() {
 async fn f8_whom_another_connection_holds_too_is_let_go_and_never_suspended() {
     let inst = people("id,userName,title\n1,ann@a.x,Engineer\n2,bob@a.x,\n", &[]).await;
     sync(&inst, 0).await;
-    let more = format!("users={}", inst.file("more.csv", "id,userName,title\n77,ann@a.x,Lead\n78,cat@a.x,\n"));
+    let more =
+        format!("users={}", inst.file("more.csv", "id,userName,title\n77,ann@a.x,Lead\n78,cat@a.x,\n"));
     inst.usher(&["connect", "csv", "--name", "more", "--set", &more, "--yes"]).await.ended(0);
     let theirs = async || inst.json(0, &["sync", "--yes", "--connection", "more"]).await;
     assert_eq!(theirs().await["users"]["quarantined"], 1);
@@ -218,7 +234,10 @@ async fn f8_whom_another_connection_holds_too_is_let_go_and_never_suspended() {
     let report = inst.json(0, &["sync", "--yes", "--connection", "csv"]).await;
     assert_eq!((&report["users"]["unlinked"], &report["users"]["deactivated"]), (&1.into(), &0.into()));
     let after = inst.user("ann@a.x").await;
-    assert_eq!((&after["id"], &after["active"], &after["connection"]), (&before["id"], &true.into(), &"more".into()));
+    assert_eq!(
+        (&after["id"], &after["active"], &after["connection"]),
+        (&before["id"], &true.into(), &"more".into())
+    );
     // From now on the other one's word counts.
     theirs().await;
     assert_eq!(inst.user("ann@a.x").await["title"], "Lead");

@@ -42,7 +42,10 @@ async fn f42_a_moved_or_renamed_group_moves_everybodys_path() {
 async fn f43_users_outside_the_root_have_an_empty_path_and_are_counted() {
     let inst = crate::t1::connected(&["root=g-eng"]).await;
     let report = sync(&inst, 0).await;
-    assert!(notes(&report).contains("5 users are outside the root group and have an empty path"), "{report:#}");
+    assert!(
+        notes(&report).contains("5 users are outside the root group and have an empty path"),
+        "{report:#}"
+    );
     assert_eq!(path(&inst, "ann@acme.example").await, "G-eng/G-eng-be");
     assert_eq!(path(&inst, "bob@acme.example").await, "G-eng");
     for outside in ["cat@alt.example", "dan@acme.example", "eve@acme.example"] {

@@ -4,13 +4,24 @@ use crate::t1::{GROUPS, MEMBERSHIPS, USERS, connected, names, people, reason, sy
 
 #[tokio::test]
 async fn f23_the_denied_do_not_come_in_whichever_address_matches() {
-    for entry in ["cat@alt.example", " CAT@ALT.EXAMPLE ", "cat@acme.example", "@alt.example", "c*@a*.example", "*@alt.*"] {
+    for entry in [
+        "cat@alt.example",
+        " CAT@ALT.EXAMPLE ",
+        "cat@acme.example",
+        "@alt.example",
+        "c*@a*.example",
+        "*@alt.*",
+    ] {
         let inst = connected(&[]).await;
         inst.usher(&["policy", "add", "deny-list", "--set", &format!("entries={entry}")]).await.ended(0);
         let plan = inst.json(0, &["plan"]).await;
         assert!(reason(&plan, "skipped", "cat@alt.example").starts_with("deny-list: "), "{entry}: {plan:#}");
         let report = sync(&inst, 0).await;
-        assert_eq!((&report["users"]["created"], &report["users"]["skipped"]), (&6.into(), &1.into()), "{entry}");
+        assert_eq!(
+            (&report["users"]["created"], &report["users"]["skipped"]),
+            (&6.into(), &1.into()),
+            "{entry}"
+        );
         assert!(!names(&inst).await.contains(&"cat@alt.example".to_owned()), "{entry}");
         // It is told in every run.
         reason(&sync(&inst, 0).await, "skipped", "cat@alt.example");
@@ -78,7 +89,11 @@ async fn f24_a_list_is_appended_or_replaced() {
 
 #[tokio::test]
 async fn f79_a_bare_id_becomes_an_address_and_an_address_stays() {
-    let inst = people("id,userName,mail\n1,gd.hong,\n2,ann@acme.example,ann@acme.example\n3,kim,k@other.example\n", &[]).await;
+    let inst = people(
+        "id,userName,mail\n1,gd.hong,\n2,ann@acme.example,ann@acme.example\n3,kim,k@other.example\n",
+        &[],
+    )
+    .await;
     inst.usher(&["policy", "add", "domain", "--set", "domain=domain.com"]).await.ended(0);
     sync(&inst, 0).await;
     assert_eq!(names(&inst).await, ["ann@acme.example", "gd.hong@domain.com", "kim@domain.com"]);
@@ -123,7 +138,9 @@ async fn the_chain_goes_in_its_order() {
 async fn one_plugin_may_stand_in_the_chain_twice() {
     let inst = connected(&[]).await;
     for (name, entry) in [("leavers", "cat@alt.example"), ("robots", "shared@acme.example")] {
-        inst.usher(&["policy", "add", "deny-list", "--name", name, "--set", &format!("entries={entry}")]).await.ended(0);
+        inst.usher(&["policy", "add", "deny-list", "--name", name, "--set", &format!("entries={entry}")])
+            .await
+            .ended(0);
     }
     let report = sync(&inst, 0).await;
     assert!(reason(&report, "skipped", "cat@alt.example").starts_with("leavers: "), "{report:#}");

@@ -16,7 +16,8 @@ use worlds::{World, contested, world, worlds};
 /// Runs a property on one directory, each case in tenants of its own. `PROPTEST_CASES` makes it more cases.
 fn holds<S: Strategy>(cases: u32, strategy: S, property: impl AsyncFn(&Tenants, S::Value)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let tenants = runtime.block_on(async { Tenants { directory: Directory::new().await, made: AtomicU32::new(0) } });
+    let tenants =
+        runtime.block_on(async { Tenants { directory: Directory::new().await, made: AtomicU32::new(0) } });
     // A case that fails is told whole: shrinking it would take minutes of runs.
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(cases);
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 24, ..Config::default() };

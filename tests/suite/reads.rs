@@ -3,8 +3,8 @@
 use crate::directory::{Directory, member, person, removals};
 use usher_sync::{Class, RunResult};
 use usher_test_scripted::{
-    Change, Counts, Fault, Group, MemberKind, MemberSlice, Membership, ObjectRef, Read, ResumeLost, Script, Seal,
-    Unreadable,
+    Change, Counts, Fault, Group, MemberKind, MemberSlice, Membership, ObjectRef, Read, ResumeLost, Script,
+    Seal, Unreadable,
 };
 
 fn titled(id: &str, title: &str) -> Change {
@@ -234,7 +234,9 @@ async fn counts_are_of_distinct_ids_with_unreadable_ones_among_them() {
     };
     let slice = MemberSlice {
         group: "g".into(),
-        members: ["ann", "ann", "bad"].map(|id| usher_test_scripted::Member { id: id.into(), kind: MemberKind::User }).to_vec(),
+        members: ["ann", "ann", "bad"]
+            .map(|id| usher_test_scripted::Member { id: id.into(), kind: MemberKind::User })
+            .to_vec(),
         last: true,
     };
     let read = Read::of([
@@ -247,7 +249,9 @@ async fn counts_are_of_distinct_ids_with_unreadable_ones_among_them() {
     ]);
     let stated = Seal::Everything(Counts { users: Some(2), groups: Some(1), memberships: Some(2) });
     for page in 1..=6 {
-        let source = directory.scripted(&format!("by {page}"), &full(read.clone().paged(page).sealed(stated.clone()))).await;
+        let source = directory
+            .scripted(&format!("by {page}"), &full(read.clone().paged(page).sealed(stated.clone())))
+            .await;
         let report = source.sync().await;
         assert_eq!((report.users.created, report.users.quarantined), (1, 1), "{report:#?}");
         assert_eq!(source.members("G").await, ["ann"]);

@@ -24,7 +24,10 @@ async fn f26_a_test_run_changes_nothing_and_counts_as_the_next_sync_does() {
     // A second one, with newcomers, leavers, renames, a bad row and a change of policy.
     inst.usher(&["users", "set", "bob@acme.example", "displayName=Robert"]).await.ended(0);
     inst.usher(&["policy", "set", "deny-list", "--set", "entries=eve@acme.example"]).await.ended(0);
-    let users = USERS.replace("4,dan@acme.example,Dan,dan@acme.example,true,\n", "8,gus@acme.example,Gus,,maybe,\n9,hal@acme.example,Hal,,yes,\n");
+    let users = USERS.replace(
+        "4,dan@acme.example,Dan,dan@acme.example,true,\n",
+        "8,gus@acme.example,Gus,,maybe,\n9,hal@acme.example,Hal,,yes,\n",
+    );
     write(&inst, &users, &GROUPS.replace("M-all", "Everybody"), &MEMBERSHIPS.replace("g-eng,2", "g-eng,9"));
     let before = dump(&inst).await;
     let plan = inst.json(0, &["plan"]).await;

@@ -1,8 +1,8 @@
 //! Who and what comes in: the full scope, chosen groups, kinds, and users only.
 
 use crate::t1::{
-    EVERYBODY, GROUPS, MEMBERSHIPS, USERS, accept, connect, connected, groups, holds, names, notes, reason, sync,
-    synced, write,
+    EVERYBODY, GROUPS, MEMBERSHIPS, USERS, accept, connect, connected, groups, holds, names, notes, reason,
+    sync, synced, write,
 };
 
 #[tokio::test]
@@ -55,13 +55,17 @@ async fn f12_who_is_renamed_keeps_his_id_and_groups() {
 #[tokio::test]
 async fn f12_newcomers_come_and_leavers_go() {
     let inst = synced(&[]).await;
-    let users = USERS.replace("4,dan@acme.example,Dan,dan@acme.example,true,\n", "8,gus@acme.example,Gus,,true,\n");
+    let users =
+        USERS.replace("4,dan@acme.example,Dan,dan@acme.example,true,\n", "8,gus@acme.example,Gus,,true,\n");
     write(&inst, &users, GROUPS, &MEMBERSHIPS.replace("g-eng,2,user", "g-eng,2,user\ng-eng,8,user"));
     let report = sync(&inst, 0).await;
     assert_eq!(report["users"]["created"], 1);
     assert_eq!(report["users"]["deactivated"], 1);
     assert_eq!(report["memberships"]["added"], 1);
-    assert_eq!(inst.members("G-eng").await, ["G-eng-be", "ann@acme.example", "bob@acme.example", "gus@acme.example"]);
+    assert_eq!(
+        inst.members("G-eng").await,
+        ["G-eng-be", "ann@acme.example", "bob@acme.example", "gus@acme.example"]
+    );
     assert_eq!(inst.user("dan@acme.example").await["active"], false);
 }
 
@@ -129,7 +133,10 @@ async fn f15_renaming_a_chosen_group_keeps_the_choice() {
 async fn f15_a_chosen_group_deleted_at_the_source_is_reported_and_held() {
     let inst = synced(&["scope=groups", "chosen=g-eng"]).await;
     let before = inst.users().await;
-    let without = MEMBERSHIPS.replace("g-root,g-eng,group\n", "").replace("g-eng,g-eng-be,group\n", "").replace("g-eng,2,user\n", "");
+    let without = MEMBERSHIPS
+        .replace("g-root,g-eng,group\n", "")
+        .replace("g-eng,g-eng-be,group\n", "")
+        .replace("g-eng,2,user\n", "");
     write(&inst, USERS, &GROUPS.replace("g-eng,G-eng,security\n", ""), &without);
     let report = sync(&inst, 3).await;
     assert_eq!(report["result"], "held");
@@ -146,7 +153,8 @@ async fn f15_a_chosen_group_deleted_at_the_source_is_reported_and_held() {
 async fn f15_choosing_no_group_or_an_unknown_one_is_told() {
     let inst = crate::harness::Installation::new();
     let file = format!("users={}", inst.file("users.csv", USERS));
-    let ran = inst.usher(&["connect", "csv", "--set", &file, "--set", "scope=groups", "--yes"]).await.ended(2);
+    let ran =
+        inst.usher(&["connect", "csv", "--set", &file, "--set", "scope=groups", "--yes"]).await.ended(2);
     assert!(ran.err.contains("at least one chosen group"), "{}", ran.err);
     let inst = connected(&["scope=groups", "chosen=nowhere"]).await;
     let report = inst.json(0, &["plan"]).await;
@@ -159,10 +167,19 @@ async fn f16_nested_members_are_seen_before_saving() {
     let inst = connected(&[]).await;
     let before = crate::database::dump(&inst).await;
     let list = inst.json(0, &["groups", "list", "--source"]).await;
-    assert!(list.as_array().unwrap().iter().any(|group| group["id"] == "g-root" && group["displayName"] == "G-root"));
+    assert!(
+        list.as_array()
+            .unwrap()
+            .iter()
+            .any(|group| group["id"] == "g-root" && group["displayName"] == "G-root")
+    );
     let members = inst.json(0, &["groups", "members", "g-root", "--source"]).await;
-    let mut found: Vec<_> =
-        members.as_array().unwrap().iter().map(|member| member["display"].as_str().unwrap().to_owned()).collect();
+    let mut found: Vec<_> = members
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|member| member["display"].as_str().unwrap().to_owned())
+        .collect();
     found.sort();
     assert_eq!(
         found,

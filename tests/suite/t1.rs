@@ -92,8 +92,7 @@ pub async fn people(users: &str, settings: &[&str]) -> Installation {
 
 /// A users file of so many people, from a number on; `in_group` says who is in which groups.
 pub fn many(from: usize, to: usize, in_group: impl Fn(usize) -> &'static str) -> String {
-    let rows: String =
-        (from..to).map(|n| format!("{n},user{n:03}@acme.example,{}\n", in_group(n))).collect();
+    let rows: String = (from..to).map(|n| format!("{n},user{n:03}@acme.example,{}\n", in_group(n))).collect();
     format!("id,userName,groups\n{rows}")
 }
 

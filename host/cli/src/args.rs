@@ -138,7 +138,7 @@ The method's own settings: `usher plugin show csv`
 
 Examples:
   usher connect csv --set users=/srv/hr/users.csv
-  usher connect csv --name hr --set users=people.csv --set mapping.id=\"Employee No\" --set grace_days=14
+  usher connect csv --name hr --set users=people.csv --set mapping.id=\"Employee No\"
   usher connect csv --settings hr.toml --yes")]
 pub struct ConnectArgs {
     /// The method: csv, or one added with `usher plugin add`
@@ -273,7 +273,9 @@ pub enum UsersCommand {
         who: String,
     },
     /// Make a user by hand
-    #[command(after_help = "Example:\n  usher users add ann@acme.example displayName='Ann Example' title=Engineer")]
+    #[command(
+        after_help = "Example:\n  usher users add ann@acme.example displayName='Ann Example' title=Engineer"
+    )]
     Add {
         /// The userName
         user_name: String,

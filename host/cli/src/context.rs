@@ -98,8 +98,8 @@ impl Context {
         }
         let store = self.store().await?;
         let cache = self.cache.clone().unwrap_or_else(|| self.data.join("cache"));
-        let runtime = Runtime::new(RuntimeOptions::new(cache))
-            .map_err(|error| CliError::failed(words(&error)))?;
+        let runtime =
+            Runtime::new(RuntimeOptions::new(cache)).map_err(|error| CliError::failed(words(&error)))?;
         let catalogue = Catalogue::new(store.clone(), runtime);
         let host = Host::new(store, catalogue, self.clock.clone(), HostOptions::default());
         self.host = Some(host.clone());
@@ -121,7 +121,8 @@ impl Context {
                 "connect a source first: `usher connect csv --set users=/path/to/users.csv`",
             )),
             (_, last) => {
-                let mut names: Vec<_> = all.into_iter().chain(last).map(|connection| connection.name).collect();
+                let mut names: Vec<_> =
+                    all.into_iter().chain(last).map(|connection| connection.name).collect();
                 names.sort();
                 Err(CliError::usage(
                     format!("there are several connections: {}", names.join(", ")),

@@ -106,7 +106,8 @@ pub fn for_plugin(
         if let Some(inner) = inner {
             let table = settings.entry(key).or_insert_with(|| Json::Object(Map::new()));
             if let (Some(table), Json::String(text)) = (table.as_object_mut(), value) {
-                table.insert(inner.to_owned(), typed(text, shape.and_then(|s| s.get("additionalProperties"))));
+                table
+                    .insert(inner.to_owned(), typed(text, shape.and_then(|s| s.get("additionalProperties"))));
             }
             continue;
         }
@@ -134,11 +135,20 @@ pub fn for_plugin(
     }
     let words: Vec<_> = problems
         .iter()
-        .map(|problem| if problem.place.is_empty() { problem.why.clone() } else { format!("{}: {}", problem.place, problem.why) })
+        .map(|problem| {
+            if problem.place.is_empty() {
+                problem.why.clone()
+            } else {
+                format!("{}: {}", problem.place, problem.why)
+            }
+        })
         .collect();
     Err(CliError::usage(
         format!("settings of {}: {}", plugin.id(), words.join("; ")),
-        format!("`usher plugin show {}` lists its settings; give them with --set key=value or --settings FILE", plugin.id()),
+        format!(
+            "`usher plugin show {}` lists its settings; give them with --set key=value or --settings FILE",
+            plugin.id()
+        ),
     ))
 }
 

@@ -254,7 +254,11 @@ pub fn report(console: &mut Console, report: &Report, findings: &[Finding]) {
             console.line(format!("  {name}{place}: {}", finding.reason));
         }
         if some.len() > FINDINGS {
-            console.line(format!("  … {} more: `usher --json runs show {}`", some.len() - FINDINGS, report.run));
+            console.line(format!(
+                "  … {} more: `usher --json runs show {}`",
+                some.len() - FINDINGS,
+                report.run
+            ));
         }
     }
     if !report.notes.is_empty() {

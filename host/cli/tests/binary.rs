@@ -1,5 +1,8 @@
 //! The program itself: that it starts, and tells the shell how it ended. Everything else is tested through the library.
 
+// A test fails by panicking, and so do the helpers around it.
+#![allow(clippy::unwrap_used)]
+
 use std::process::{Command, Output};
 
 fn usher(words: &[&str]) -> Output {

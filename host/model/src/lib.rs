@@ -11,7 +11,7 @@ mod value;
 pub use digest::{Digest, Digester};
 pub use key::{domain_of, fold};
 pub use records::{
-    EMAILS, content_hash, Group, GroupKind, GroupPatch, MANAGER, MemberKind, Membership, USER_NAME, User, UserPatch, ACTIVE,
-    DISPLAY_NAME,
+    ACTIVE, DISPLAY_NAME, EMAILS, Group, GroupKind, GroupPatch, MANAGER, MemberKind, Membership, USER_NAME,
+    User, UserPatch, content_hash,
 };
 pub use value::{Attributes, Value};

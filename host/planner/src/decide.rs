@@ -261,9 +261,12 @@ pub fn group(
             difference(&Attributes::new(), &target.attributes, &BTreeSet::new(), &GROUP_FIELDS, &mut changes);
             line(Action::Create, &target.name, "new at the source".to_owned(), changes)
         }
-        (Incoming::Present(_), Some(stored), None) => {
-            line(Action::Link, &stored.display_name, "the same as a group made by hand".to_owned(), Changes::new())
-        }
+        (Incoming::Present(_), Some(stored), None) => line(
+            Action::Link,
+            &stored.display_name,
+            "the same as a group made by hand".to_owned(),
+            Changes::new(),
+        ),
         (Incoming::Present(target), Some(stored), Some(bond)) => {
             if stored.origin != Origin::Ours {
                 return None;

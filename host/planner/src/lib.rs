@@ -10,9 +10,11 @@ mod line;
 mod paths;
 mod scope;
 
-pub use decide::{Bond, Departure, Incoming, LEAVING, Origin, Rules, StoredGroup, StoredUser, Target, group, user};
+pub use decide::{
+    Bond, Departure, Incoming, LEAVING, Origin, Rules, StoredGroup, StoredUser, Target, group, user,
+};
 pub use graph::{GroupGraph, GroupNode};
 pub use guard::{Count, GuardRules, Hold, judge};
 pub use line::{Action, Change, Changes, Line, PlanHash, PlanHasher, RecordKind};
-pub use paths::{Paths, MAX_PATHS};
+pub use paths::{MAX_PATHS, Paths};
 pub use scope::{GroupTypes, InScope, Scope};

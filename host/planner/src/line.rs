@@ -113,7 +113,8 @@ impl Line {
     /// Whether the guard counts it: somebody loses something, and didn't before by an earlier line. A deletion at the end of
     /// the grace period was counted when it began.
     pub fn counts(&self) -> bool {
-        self.action.takes_away() && !(self.action == Action::Delete && self.changes.contains_key(crate::LEAVING))
+        self.action.takes_away()
+            && !(self.action == Action::Delete && self.changes.contains_key(crate::LEAVING))
     }
 
     /// The canonical text that the plan's hash covers.

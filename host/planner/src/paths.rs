@@ -43,7 +43,8 @@ impl Paths {
             if found.len() == MAX_PATHS {
                 continue;
             }
-            let names: Vec<_> = trail.iter().filter_map(|&at| graph.node(at)).map(|node| node.name.as_str()).collect();
+            let names: Vec<_> =
+                trail.iter().filter_map(|&at| graph.node(at)).map(|node| node.name.as_str()).collect();
             found.push(names.join("/"));
             for &below in graph.children(at) {
                 if scope.holds(below) && !trail.contains(&below) {
@@ -76,7 +77,12 @@ mod tests {
     fn graph(edges: &[(&str, &str)]) -> GroupGraph {
         let names: BTreeSet<_> = edges.iter().flat_map(|(a, b)| [*a, *b]).collect();
         GroupGraph::new(
-            names.into_iter().map(|id| GroupNode { id: id.into(), name: id.into(), kind: None, left_out: None }),
+            names.into_iter().map(|id| GroupNode {
+                id: id.into(),
+                name: id.into(),
+                kind: None,
+                left_out: None,
+            }),
             edges.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())),
         )
     }

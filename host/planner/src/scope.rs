@@ -68,7 +68,13 @@ pub struct Scope {
 
 impl Default for Scope {
     fn default() -> Self {
-        Self { chosen: None, group_types: GroupTypes::default(), include_groups: true, managers: true, root: None }
+        Self {
+            chosen: None,
+            group_types: GroupTypes::default(),
+            include_groups: true,
+            managers: true,
+            root: None,
+        }
     }
 }
 

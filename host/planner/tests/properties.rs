@@ -2,7 +2,13 @@
 //! takes away no more than its rules allow.
 
 // A test fails by panicking, and so do the helpers around it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::type_complexity
+)]
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -104,8 +110,10 @@ impl State {
                         USER_NAME => stored.user_name = text(after),
                         ACTIVE => stored.active = *after != Some(false.into()),
                         "path" => {
-                            stored.paths =
-                                after.clone().map(|paths| serde_json::from_value(paths).unwrap()).unwrap_or_default();
+                            stored.paths = after
+                                .clone()
+                                .map(|paths| serde_json::from_value(paths).unwrap())
+                                .unwrap_or_default();
                         }
                         LEAVING => bond.departure = after.as_ref().map(|_| Departure::InGrace),
                         name => set_attribute(&mut stored.attributes, name, after),

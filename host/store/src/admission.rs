@@ -53,7 +53,9 @@ impl Outcome {
     pub fn edit_user(&self, user: &mut User) {
         for (name, value) in &self.edits {
             match (name.as_str(), value) {
-                (USER_NAME, value) => user.user_name = value.as_ref().and_then(Value::as_text).map(str::to_owned),
+                (USER_NAME, value) => {
+                    user.user_name = value.as_ref().and_then(Value::as_text).map(str::to_owned)
+                }
                 (ACTIVE, Some(Value::Truth(active))) => user.active = Some(*active),
                 (ACTIVE, _) => user.active = None,
                 (_, Some(value)) => {
@@ -277,12 +279,7 @@ impl Store {
         }
         let mut write = self.write().await?;
         Self::hold_lease(&mut write, lease).await?;
-        sqlx::query(sql)
-            .bind(read.tenant)
-            .bind(read.id)
-            .bind(rows(&reviewed)?)
-            .execute(&mut *write)
-            .await?;
+        sqlx::query(sql).bind(read.tenant).bind(read.id).bind(rows(&reviewed)?).execute(&mut *write).await?;
         write.commit().await?;
         Ok(())
     }

@@ -23,6 +23,8 @@ const PAGE: i64 = 1000;
 pub struct Applied<'a> {
     /// The plan's hash.
     pub plan: &'a str,
+    /// Whether somebody saw what the guard held and agreed: then it doesn't count against later runs.
+    pub accepted: bool,
     /// success, or unchanged where there were no lines.
     pub state: RunState,
     /// Where the source goes on from.
@@ -407,10 +409,8 @@ impl Apply<'_> {
             let lines: Vec<(String, String, Option<String>)> = page(&row)?;
             let Some((end, _, _)) = lines.last() else { break };
             last.clone_from(end);
-            let pairs: Vec<_> = lines
-                .iter()
-                .map(|(_, record, manager)| (record, manager.as_deref().map(fold)))
-                .collect();
+            let pairs: Vec<_> =
+                lines.iter().map(|(_, record, manager)| (record, manager.as_deref().map(fold))).collect();
             self.with_rows(
                 "WITH j AS MATERIALIZED (SELECT value->>0 AS id, value->>1 AS manager FROM json_each($4))
                  UPDATE users SET manager = (SELECT b.id FROM users b WHERE b.tenant = $1 AND b.user_name_key = j.manager),
@@ -543,9 +543,14 @@ impl Apply<'_> {
                 .execute(&mut **self.write)
                 .await?;
         }
-        sqlx::query("UPDATE runs SET applied = 1 WHERE tenant = $1 AND id = $2")
+        sqlx::query(
+            "UPDATE runs SET applied = 1, accepted = CASE WHEN $3 = 1 THEN COALESCE(accepted, $4) ELSE accepted END
+             WHERE tenant = $1 AND id = $2",
+        )
             .bind(self.lease.tenant)
             .bind(self.lease.run)
+            .bind(i64::from(applied.accepted))
+            .bind(applied.plan)
             .execute(&mut **self.write)
             .await?;
         Ok(())

@@ -161,7 +161,8 @@ impl Store {
 
     /// All connections of a tenant, in the order they were made.
     pub async fn connections(&self, tenant: i64) -> Result<Vec<Connection>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM connections WHERE tenant = $1 ORDER BY id"));
+        let sql =
+            sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM connections WHERE tenant = $1 ORDER BY id"));
         let rows = sqlx::query(sql).bind(tenant).fetch_all(self.pool()).await?;
         rows.iter().map(connection).collect()
     }

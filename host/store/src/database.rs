@@ -17,7 +17,8 @@ const CONNECTIONS: u32 = 4;
 const CACHE: &str = "PRAGMA cache_size = -16384";
 
 /// Forward only; one that has landed is never edited.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "start", include_str!("../migrations/sqlite/0001_start.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 1] =
+    [(1, "start", include_str!("../migrations/sqlite/0001_start.sql"))];
 
 /// The database of one installation. Cheap to clone.
 #[derive(Clone)]
@@ -72,7 +73,8 @@ impl Store {
 
     /// The database's own clock, in milliseconds since 1970: leases go by it.
     pub(crate) async fn database_time(connection: &mut sqlx::AnyConnection) -> Result<i64, StoreError> {
-        let row = sqlx::query("SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)").fetch_one(connection).await?;
+        let row =
+            sqlx::query("SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)").fetch_one(connection).await?;
         Ok(row.try_get(0)?)
     }
 

@@ -81,11 +81,12 @@ impl Store {
         tenant: i64,
         connection: i64,
     ) -> Result<BTreeMap<String, String>, StoreError> {
-        let rows = sqlx::query("SELECT name, value FROM plugin_storage WHERE tenant = $1 AND connection = $2")
-            .bind(tenant)
-            .bind(connection)
-            .fetch_all(self.pool())
-            .await?;
+        let rows =
+            sqlx::query("SELECT name, value FROM plugin_storage WHERE tenant = $1 AND connection = $2")
+                .bind(tenant)
+                .bind(connection)
+                .fetch_all(self.pool())
+                .await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 

@@ -50,12 +50,7 @@ pub struct Finding {
 
 impl Store {
     /// Adds findings to those that a run has.
-    pub async fn add_findings(
-        &self,
-        tenant: i64,
-        run: i64,
-        findings: &[Finding],
-    ) -> Result<(), StoreError> {
+    pub async fn add_findings(&self, tenant: i64, run: i64, findings: &[Finding]) -> Result<(), StoreError> {
         if findings.is_empty() {
             return Ok(());
         }

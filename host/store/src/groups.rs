@@ -205,7 +205,10 @@ impl Store {
     /// Removes a group made by hand. One that a connection owns would come back: that is an error.
     pub async fn remove_group(&self, tenant: i64, group: &GroupRow) -> Result<(), StoreError> {
         if let Some(connection) = &group.origin {
-            return Err(StoreError::Owned { name: group.display_name.clone(), connection: connection.clone() });
+            return Err(StoreError::Owned {
+                name: group.display_name.clone(),
+                connection: connection.clone(),
+            });
         }
         let mut write = self.write().await?;
         for sql in [

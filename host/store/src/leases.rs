@@ -57,13 +57,14 @@ impl Store {
     pub async fn renew_lease(&self, lease: Lease) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         let now = Self::database_time(&mut write).await?;
-        let renewed = sqlx::query("UPDATE leases SET expires_at = $1 WHERE tenant = $2 AND fence = $3 AND run = $4")
-            .bind(now + length())
-            .bind(lease.tenant)
-            .bind(lease.fence)
-            .bind(lease.run)
-            .execute(&mut *write)
-            .await?;
+        let renewed =
+            sqlx::query("UPDATE leases SET expires_at = $1 WHERE tenant = $2 AND fence = $3 AND run = $4")
+                .bind(now + length())
+                .bind(lease.tenant)
+                .bind(lease.fence)
+                .bind(lease.run)
+                .execute(&mut *write)
+                .await?;
         write.commit().await?;
         if renewed.rows_affected() == 1 { Ok(()) } else { Err(StoreError::LeaseLost) }
     }

@@ -47,7 +47,7 @@ pub use policies::PolicyRow;
 pub use reads::{Known, OpenRead, Read, StagedGroup, StagedMember, StagedUser, Staging, UnknownRecord};
 pub use runs::{Intent, NewRun, Run, RunState};
 pub use tenants::Tenant;
-pub use users::{NewUser, UserRow, UserFilter};
+pub use users::{NewUser, UserFilter, UserRow};
 pub use vault::{Secret, VaultKey};
 
 /// A new id for a record of the directory: a UUID that sorts by time (RFC 9562 section 5.7), which keeps the tables' pages full.

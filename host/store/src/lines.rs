@@ -176,11 +176,7 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                Ok(Tally {
-                    kind: row.try_get(0)?,
-                    action: row.try_get(1)?,
-                    count: unsigned(row.try_get(2)?),
-                })
+                Ok(Tally { kind: row.try_get(0)?, action: row.try_get(1)?, count: unsigned(row.try_get(2)?) })
             })
             .collect()
     }
@@ -223,7 +219,11 @@ impl Store {
                 "SELECT COUNT(*) FROM user_links WHERE tenant = $1 AND connection = $2 AND left_at IS NULL",
             ),
             ("groups", "group", "SELECT COUNT(*) FROM group_links WHERE tenant = $1 AND connection = $2"),
-            ("memberships", "membership", "SELECT COUNT(*) FROM memberships WHERE tenant = $1 AND owner = $2"),
+            (
+                "memberships",
+                "membership",
+                "SELECT COUNT(*) FROM memberships WHERE tenant = $1 AND owner = $2",
+            ),
         ] {
             let row = sqlx::query(
                 "SELECT COALESCE(SUM(CASE WHEN l.run = $2 THEN 1 ELSE 0 END), 0),
@@ -243,8 +243,7 @@ impl Store {
             if now == 0 {
                 continue;
             }
-            let row =
-                sqlx::query(base).bind(lease.tenant).bind(connection).fetch_one(self.pool()).await?;
+            let row = sqlx::query(base).bind(lease.tenant).bind(connection).fetch_one(self.pool()).await?;
             let of = unsigned(row.try_get(0)?);
             counts.push(Count { what: what.to_owned(), going: now + before, of: of + before });
         }

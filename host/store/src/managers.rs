@@ -122,21 +122,23 @@ impl Store {
              WHERE {IN}"
         );
         // A name that this run gives to somebody, then one that somebody has and keeps. Crossed, which SQLite joins in the order that is
-        // written: each name is looked up, and not everybody compared with the list.
+        // written, and with the indexes named, which it doesn't choose without statistics: each name is looked up, and not everybody compared
+        // with the list.
         let by_name = format!(
             "SELECT j.value->>0 AS named, COALESCE(l.record, n.record) AS record, COALESCE(n.name, u.user_name) AS name
              FROM json_each($5) j
-             CROSS JOIN staged_users s
+             CROSS JOIN staged_users s INDEXED BY staged_users_by_name
              LEFT JOIN user_links l ON l.tenant = $1 AND l.connection = $3 AND l.source_id = s.source_id
              LEFT JOIN lines n ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = s.source_id
                  AND n.member_id = ''
              LEFT JOIN users u ON u.tenant = $1 AND u.id = l.record
-             WHERE s.tenant = $1 AND s.read = $2 AND s.user_name_key = j.value->>1 AND s.problem IS NULL AND {IN}
+             WHERE s.tenant = $1 AND s.read = $2 AND s.user_name_key = j.value->>1
+               AND s.user_name_key IS NOT NULL AND s.problem IS NULL AND {IN}
              UNION ALL
              SELECT j.value->>0, u.id, COALESCE(n.name, u.user_name)
              FROM json_each($5) j
              CROSS JOIN users u
-             CROSS JOIN user_links l
+             CROSS JOIN user_links l INDEXED BY user_links_by_record
              LEFT JOIN lines n ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = l.source_id
                  AND n.member_id = ''
              WHERE u.tenant = $1 AND u.user_name_key = j.value->>1
@@ -144,7 +146,13 @@ impl Store {
         );
         let mut found = BTreeMap::new();
         for sql in [by_id, by_name] {
-            let sql = format!("SELECT json_group_array(json_array(named, record, name)) FROM ({sql}) WHERE name IS NOT NULL");
+            let named: Vec<_> = named.iter().filter(|(name, _)| !found.contains_key(name)).collect();
+            if named.is_empty() {
+                break;
+            }
+            let sql = format!(
+                "SELECT json_group_array(json_array(named, record, name)) FROM ({sql}) WHERE name IS NOT NULL"
+            );
             let row = sqlx::query(sqlx::AssertSqlSafe(sql))
                 .bind(read.tenant)
                 .bind(read.id)

@@ -1,6 +1,7 @@
 //! Uniqueness and correlation, judged after the chain: who holds a userName keeps it, and who is the same as somebody known is
 //! not made twice.
 
+use crate::admission::Outcome;
 use crate::database::{Store, page, rows};
 use crate::error::StoreError;
 use crate::leases::Lease;
@@ -9,7 +10,6 @@ use crate::reads::Read;
 use serde::Deserialize;
 use sqlx::Row;
 use usher_model::User;
-use crate::admission::Outcome;
 
 /// A newcomer who may be somebody known.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -32,8 +32,18 @@ pub struct Match {
 macro_rules! claims {
     ($alias:literal) => {
         concat!(
-            $alias, ".tenant = $1 AND ", $alias, ".read = $2 AND ", $alias, ".op IN (1, 4, 5) AND ", $alias,
-            ".problem IS NULL AND (", $alias, ".outcome IS NULL OR ", $alias, ".outcome->>'decision' = 'keep')"
+            $alias,
+            ".tenant = $1 AND ",
+            $alias,
+            ".read = $2 AND ",
+            $alias,
+            ".op IN (1, 4, 5) AND ",
+            $alias,
+            ".problem IS NULL AND (",
+            $alias,
+            ".outcome IS NULL OR ",
+            $alias,
+            ".outcome->>'decision' = 'keep')"
         )
     };
 }
@@ -115,7 +125,9 @@ impl Store {
             "SELECT json_group_array(json_array(id, raw, outcome)) FROM (
              SELECT s.source_id AS id, COALESCE(s.raw, m.raw) AS raw, s.outcome FROM staged_users s
              LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = s.source_id
-             WHERE ", claims!("s"), " AND s.source_id > $4 AND COALESCE(s.raw, m.raw) IS NOT NULL
+             WHERE ",
+            claims!("s"),
+            " AND s.source_id > $4 AND COALESCE(s.raw, m.raw) IS NOT NULL
                AND NOT EXISTS (SELECT 1 FROM user_links l
                    WHERE l.tenant = $1 AND l.connection = $3 AND l.source_id = s.source_id)
              ORDER BY s.source_id LIMIT $5)"

@@ -36,9 +36,13 @@ macro_rules! group_in {
 macro_rules! wanted {
     () => {
         concat!(
-            "s.op <> 2 AND ", group_in!("s.group_id"),
-            " AND ((s.kind = 'user' AND ", user_in!("s.member_id"), ") OR (s.kind = 'group' AND ",
-            group_in!("s.member_id"), "))"
+            "s.op <> 2 AND ",
+            group_in!("s.group_id"),
+            " AND ((s.kind = 'user' AND ",
+            user_in!("s.member_id"),
+            ") OR (s.kind = 'group' AND ",
+            group_in!("s.member_id"),
+            "))"
         )
     };
 }
@@ -101,7 +105,9 @@ impl Store {
             run(&mut write, lease, read, format!("{due} {settle}")).await?;
         } else {
             for (kind, column) in [("user", "member_id"), ("group", "member_id")] {
-                let sql = format!("{due} AND m.kind = '{kind}' AND m.{column} IN ({flips} AND f.kind = '{kind}') {settle}");
+                let sql = format!(
+                    "{due} AND m.kind = '{kind}' AND m.{column} IN ({flips} AND f.kind = '{kind}') {settle}"
+                );
                 run(&mut write, lease, read, sql).await?;
             }
             let sql = format!("{due} AND m.group_id IN ({flips} AND f.kind = 'group') {settle}");

@@ -53,10 +53,18 @@ impl Store {
     /// What the read handed over, for comparing with its seal.
     pub async fn sighted(&self, read: Read) -> Result<Sighting, StoreError> {
         Ok(Sighting {
-            users: count(self, "SELECT COUNT(*) FROM staged_users WHERE tenant = $1 AND read = $2 AND op <> 2 AND $3 > 0", read)
-                .await?,
-            groups: count(self, "SELECT COUNT(*) FROM staged_groups WHERE tenant = $1 AND read = $2 AND op <> 2 AND $3 > 0", read)
-                .await?,
+            users: count(
+                self,
+                "SELECT COUNT(*) FROM staged_users WHERE tenant = $1 AND read = $2 AND op <> 2 AND $3 > 0",
+                read,
+            )
+            .await?,
+            groups: count(
+                self,
+                "SELECT COUNT(*) FROM staged_groups WHERE tenant = $1 AND read = $2 AND op <> 2 AND $3 > 0",
+                read,
+            )
+            .await?,
             memberships: count(
                 self,
                 "SELECT COUNT(*) FROM staged_members WHERE tenant = $1 AND read = $2 AND op <> 2 AND $3 > 0",
@@ -70,10 +78,18 @@ impl Store {
     pub async fn mirrored(&self, tenant: i64, connection: i64) -> Result<EffectiveCounts, StoreError> {
         let read = Read { tenant, connection, id: 0, incremental: false };
         Ok(EffectiveCounts {
-            users: count(self, "SELECT COUNT(*) FROM mirror_users WHERE tenant = $1 AND $2 = 0 AND connection = $3", read)
-                .await?,
-            groups: count(self, "SELECT COUNT(*) FROM mirror_groups WHERE tenant = $1 AND $2 = 0 AND connection = $3", read)
-                .await?,
+            users: count(
+                self,
+                "SELECT COUNT(*) FROM mirror_users WHERE tenant = $1 AND $2 = 0 AND connection = $3",
+                read,
+            )
+            .await?,
+            groups: count(
+                self,
+                "SELECT COUNT(*) FROM mirror_groups WHERE tenant = $1 AND $2 = 0 AND connection = $3",
+                read,
+            )
+            .await?,
         })
     }
 
@@ -93,7 +109,10 @@ impl Store {
             - (SELECT COUNT(*) FROM staged_groups s JOIN mirror_groups m
                 ON m.tenant = $1 AND m.connection = $3 AND m.source_id = s.source_id
                 WHERE s.tenant = $1 AND s.read = $2 AND s.op = 2)";
-        Ok(EffectiveCounts { users: count(self, users, read).await?, groups: count(self, groups, read).await? })
+        Ok(EffectiveCounts {
+            users: count(self, users, read).await?,
+            groups: count(self, groups, read).await?,
+        })
     }
 
     /// Users that the mirror has and a full read did not hand over, by id; those settled since are no longer among them.
@@ -174,24 +193,30 @@ impl Store {
 
     /// Marks as gone what a sealed, complete read of a frozen content did not hand over.
     pub async fn mark_missing_gone(&self, lease: Lease, read: Read) -> Result<(), StoreError> {
-        self.change(lease, read, &[
-            "INSERT INTO staged_users (tenant, read, source_id, op)
+        self.change(
+            lease,
+            read,
+            &[
+                "INSERT INTO staged_users (tenant, read, source_id, op)
              SELECT $1, $2, m.source_id, 2 FROM mirror_users m
              WHERE m.tenant = $1 AND m.connection = $3 AND NOT EXISTS (SELECT 1 FROM staged_users s
                  WHERE s.tenant = $1 AND s.read = $2 AND s.source_id = m.source_id)",
-            "INSERT INTO staged_groups (tenant, read, source_id, op)
+                "INSERT INTO staged_groups (tenant, read, source_id, op)
              SELECT $1, $2, m.source_id, 2 FROM mirror_groups m
              WHERE m.tenant = $1 AND m.connection = $3 AND NOT EXISTS (SELECT 1 FROM staged_groups s
                  WHERE s.tenant = $1 AND s.read = $2 AND s.source_id = m.source_id)",
-        ])
+            ],
+        )
         .await
     }
 
     /// Marks as gone the memberships that a sealed, complete read did not hand over. Those of records that could not be read stay: they
     /// may have stood in what could not be read.
     pub async fn mark_missing_members_gone(&self, lease: Lease, read: Read) -> Result<(), StoreError> {
-        self.change(lease, read, &[
-            "INSERT INTO staged_members (tenant, read, group_id, member_id, kind, op)
+        self.change(
+            lease,
+            read,
+            &["INSERT INTO staged_members (tenant, read, group_id, member_id, kind, op)
              SELECT $1, $2, m.group_id, m.member_id, m.kind, 2 FROM mirror_members m
              WHERE m.tenant = $1 AND m.connection = $3 AND NOT EXISTS (SELECT 1 FROM staged_members s
                  WHERE s.tenant = $1 AND s.read = $2 AND s.group_id = m.group_id AND s.member_id = m.member_id
@@ -201,8 +226,8 @@ impl Store {
                AND NOT EXISTS (SELECT 1 FROM staged_groups h WHERE h.tenant = $1 AND h.read = $2 AND h.op = 3
                    AND h.source_id = m.member_id AND m.kind = 'group')
                AND NOT EXISTS (SELECT 1 FROM staged_users u WHERE u.tenant = $1 AND u.read = $2 AND u.op = 3
-                   AND u.source_id = m.member_id AND m.kind = 'user')",
-        ])
+                   AND u.source_id = m.member_id AND m.kind = 'user')"],
+        )
         .await
     }
 
@@ -236,11 +261,15 @@ impl Store {
 
     /// Forgets what a read took away, in a run that may remove nothing.
     pub async fn forget_gone(&self, lease: Lease, read: Read) -> Result<(), StoreError> {
-        self.change(lease, read, &[
-            "DELETE FROM staged_users WHERE tenant = $1 AND read = $2 AND op = 2 AND $3 > 0",
-            "DELETE FROM staged_groups WHERE tenant = $1 AND read = $2 AND op = 2 AND $3 > 0",
-            "DELETE FROM staged_members WHERE tenant = $1 AND read = $2 AND op = 2 AND $3 > 0",
-        ])
+        self.change(
+            lease,
+            read,
+            &[
+                "DELETE FROM staged_users WHERE tenant = $1 AND read = $2 AND op = 2 AND $3 > 0",
+                "DELETE FROM staged_groups WHERE tenant = $1 AND read = $2 AND op = 2 AND $3 > 0",
+                "DELETE FROM staged_members WHERE tenant = $1 AND read = $2 AND op = 2 AND $3 > 0",
+            ],
+        )
         .await
     }
 
@@ -311,11 +340,12 @@ impl Store {
 
     /// The records of which not even the id could be read.
     pub async fn unknown_records(&self, read: Read) -> Result<Vec<UnknownRecord>, StoreError> {
-        let rows = sqlx::query("SELECT place, why FROM staged_unknown WHERE tenant = $1 AND read = $2 ORDER BY seq")
-            .bind(read.tenant)
-            .bind(read.id)
-            .fetch_all(self.pool())
-            .await?;
+        let rows =
+            sqlx::query("SELECT place, why FROM staged_unknown WHERE tenant = $1 AND read = $2 ORDER BY seq")
+                .bind(read.tenant)
+                .bind(read.id)
+                .fetch_all(self.pool())
+                .await?;
         rows.iter().map(|row| Ok(UnknownRecord { place: row.try_get(0)?, why: row.try_get(1)? })).collect()
     }
 
@@ -340,11 +370,7 @@ impl Store {
 }
 
 pub(crate) async fn over(write: &mut Write, read: Read, sql: &'static str) -> Result<u64, StoreError> {
-    let done = sqlx::query(sql)
-        .bind(read.tenant)
-        .bind(read.id)
-        .bind(read.connection)
-        .execute(&mut **write)
-        .await?;
+    let done =
+        sqlx::query(sql).bind(read.tenant).bind(read.id).bind(read.connection).execute(&mut **write).await?;
     Ok(done.rows_affected())
 }

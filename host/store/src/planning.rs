@@ -126,7 +126,13 @@ const FROM_MIRROR: &str = "ON CONFLICT (tenant, read, source_id) DO UPDATE SET o
     outcome = EXCLUDED.outcome WHERE staged_users.op = 0";
 
 impl Store {
-    async fn due(&self, lease: Lease, read: Read, select: &'static str, extra: i64) -> Result<u64, StoreError> {
+    async fn due(
+        &self,
+        lease: Lease,
+        read: Read,
+        select: &'static str,
+        extra: i64,
+    ) -> Result<u64, StoreError> {
         let sql = format!(
             "INSERT INTO staged_users (tenant, read, source_id, op, user_name_key, manager, digest, outcome)
              {select} {FROM_MIRROR}"
@@ -220,6 +226,7 @@ impl Store {
                              WHERE z.tenant = $1 AND z.read = $2 AND z.group_id = y.group_id
                                AND z.member_id = y.member_id AND z.kind = 'user')) e)";
         let groups = if with_groups { groups } else { "NULL" };
+        // SQLite is told the index by which another holder is found: without statistics it would pass over all links.
         let sql = format!(
             "SELECT json_group_array(json_object('id', id, 'raw', raw, 'present', present, 'outcome', outcome,
                  'problem', problem, 'record', record, 'owns', owns, 'left_at', left_at, 'matched', matched,
@@ -232,7 +239,7 @@ impl Store {
                       ELSE COALESCE(s.problem, CASE WHEN m.place IS NOT NULL THEN m.problem END) END AS problem,
                  l.record, l.owns, l.left_at, s.record AS matched,
                  u.user_name AS name, u.active, u.attributes, u.origin, u.paths,
-                 CASE WHEN u.id IS NULL THEN 0 ELSE CAST(EXISTS (SELECT 1 FROM user_links o WHERE o.tenant = $1
+                 CASE WHEN u.id IS NULL THEN 0 ELSE CAST(EXISTS (SELECT 1 FROM user_links o INDEXED BY user_links_by_record WHERE o.tenant = $1
                      AND o.record = u.id AND o.connection <> $3 AND o.left_at IS NULL) AS INTEGER) END AS held,
                  {groups} AS groups
              FROM staged_users s

@@ -18,10 +18,12 @@ pub struct PolicyRow {
 impl Store {
     /// The chain, in order.
     pub async fn policies(&self, tenant: i64) -> Result<Vec<PolicyRow>, StoreError> {
-        let rows = sqlx::query("SELECT name, plugin, settings FROM policies WHERE tenant = $1 ORDER BY position, name")
-            .bind(tenant)
-            .fetch_all(self.pool())
-            .await?;
+        let rows = sqlx::query(
+            "SELECT name, plugin, settings FROM policies WHERE tenant = $1 ORDER BY position, name",
+        )
+        .bind(tenant)
+        .fetch_all(self.pool())
+        .await?;
         rows.iter()
             .map(|row| {
                 let settings: String = row.try_get(2)?;

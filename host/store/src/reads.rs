@@ -173,12 +173,7 @@ impl Store {
     }
 }
 
-async fn drop_overlays(
-    write: &mut Write,
-    tenant: i64,
-    connection: i64,
-    but: i64,
-) -> Result<(), StoreError> {
+async fn drop_overlays(write: &mut Write, tenant: i64, connection: i64, but: i64) -> Result<(), StoreError> {
     for sql in [
         "DELETE FROM staged_users WHERE tenant = $1
             AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2 AND id <> $3)",

@@ -182,7 +182,12 @@ impl Store {
     }
 
     /// The newest runs first, at most `limit`, of one connection or of all.
-    pub async fn runs(&self, tenant: i64, connection: Option<i64>, limit: i64) -> Result<Vec<Run>, StoreError> {
+    pub async fn runs(
+        &self,
+        tenant: i64,
+        connection: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<Run>, StoreError> {
         let sql = sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM runs WHERE tenant = $1 AND ($2 = 0 OR connection = $2) ORDER BY id DESC LIMIT $3"
         ));

@@ -280,12 +280,14 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         let owns = attribute_set(&mut write, tenant, "[]").await?;
-        let known = sqlx::query("SELECT 1 FROM mirror_users WHERE tenant = $1 AND connection = $2 AND source_id = $3")
-            .bind(tenant)
-            .bind(connection)
-            .bind(source_id)
-            .fetch_optional(&mut *write)
-            .await?;
+        let known = sqlx::query(
+            "SELECT 1 FROM mirror_users WHERE tenant = $1 AND connection = $2 AND source_id = $3",
+        )
+        .bind(tenant)
+        .bind(connection)
+        .bind(source_id)
+        .fetch_optional(&mut *write)
+        .await?;
         if known.is_none() {
             return Err(StoreError::NotFound { what: "record at the source", name: source_id.to_owned() });
         }

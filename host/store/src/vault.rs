@@ -49,7 +49,8 @@ impl fmt::Debug for VaultKey {
 impl VaultKey {
     /// From 64 hex digits, as in the environment or a key file.
     pub fn from_hex(text: &str, place: &str) -> Result<Self, StoreError> {
-        let wrong = || StoreError::Key { place: place.to_owned(), why: "it must be 64 hex digits".to_owned() };
+        let wrong =
+            || StoreError::Key { place: place.to_owned(), why: "it must be 64 hex digits".to_owned() };
         let text = text.trim();
         if text.len() != 64 {
             return Err(wrong());
@@ -133,12 +134,13 @@ impl Store {
         connection: i64,
         name: &str,
     ) -> Result<Option<Secret>, StoreError> {
-        let row = sqlx::query("SELECT sealed FROM secrets WHERE tenant = $1 AND connection = $2 AND name = $3")
-            .bind(tenant)
-            .bind(connection)
-            .bind(name)
-            .fetch_optional(self.pool())
-            .await?;
+        let row =
+            sqlx::query("SELECT sealed FROM secrets WHERE tenant = $1 AND connection = $2 AND name = $3")
+                .bind(tenant)
+                .bind(connection)
+                .bind(name)
+                .fetch_optional(self.pool())
+                .await?;
         let Some(row) = row else { return Ok(None) };
         let sealed = bytes(&row.try_get::<String, _>(0)?).ok_or(StoreError::Sealed)?;
         let (nonce, sealed) = sealed.split_first_chunk::<24>().ok_or(StoreError::Sealed)?;

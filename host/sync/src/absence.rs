@@ -123,7 +123,9 @@ impl Prover<'_> {
             }
         }
         if unknown > 0 {
-            notes.push(format!("{unknown} records that the source named could not be fetched; they are tried again"));
+            notes.push(format!(
+                "{unknown} records that the source named could not be fetched; they are tried again"
+            ));
         }
         Ok(())
     }
@@ -131,8 +133,7 @@ impl Prover<'_> {
     /// Asks for records and stages the answers. Every reference has a row in the overlay afterwards, so that the next question is
     /// about others. Gives how many stay unknown.
     async fn ask(&mut self, refs: Vec<ObjectRef>, doubt: Doubt) -> Result<u64, Fault> {
-        let answers =
-            self.method.lookup(&refs).await.map_err(|error| Fault::of_call(self.plugin, error))?;
+        let answers = self.method.lookup(&refs).await.map_err(|error| Fault::of_call(self.plugin, error))?;
         let mut staging = self.host.store.stage(self.lease, self.sealed.read).await?;
         let mut unknown = 0;
         let mut users = Vec::new();

@@ -115,8 +115,7 @@ async fn managers(
     read: Read,
     page: &[UserReview],
 ) -> Result<BTreeMap<String, usher_model::User>, Fault> {
-    let ids: Vec<_> =
-        page.iter().filter_map(|review| review.raw.text(MANAGER)).map(str::to_owned).collect();
+    let ids: Vec<_> = page.iter().filter_map(|review| review.raw.text(MANAGER)).map(str::to_owned).collect();
     Ok(host.store.source_users(read, &ids).await?)
 }
 

@@ -23,7 +23,9 @@ pub enum PluginError {
         source: Box<LoadError>,
     },
     /// Its bytes are not those that were granted.
-    #[error("plugin {id} is not the one that was added: its hash differs; add it again with `usher plugin add`")]
+    #[error(
+        "plugin {id} is not the one that was added: its hash differs; add it again with `usher plugin add`"
+    )]
     Changed {
         /// The id.
         id: String,

@@ -56,7 +56,11 @@ impl Chain {
         let services = Services::new(now);
         for row in host.store.policies(tenant).await? {
             let entry = host.catalogue.find(tenant, &row.plugin).await.map_err(|error| {
-                Fault::new(Class::Plugin, error.to_string(), "add the plugin again, or take the policy out of the chain")
+                Fault::new(
+                    Class::Plugin,
+                    error.to_string(),
+                    "add the plugin again, or take the policy out of the chain",
+                )
             })?;
             let settings = row.settings.to_string();
             let failed = |error| Fault::of_call(&row.plugin, error);

@@ -70,12 +70,7 @@ enum Decision {
     Fail(String),
 }
 
-fn decide(
-    matching: Matching,
-    authoritative: &BTreeSet<String>,
-    user: &User,
-    hits: &[Match],
-) -> Decision {
+fn decide(matching: Matching, authoritative: &BTreeSet<String>, user: &User, hits: &[Match]) -> Decision {
     let records: BTreeSet<_> = hits.iter().map(|hit| hit.record.as_str()).collect();
     let Some(hit) = hits.iter().find(|hit| hit.by_user_name).or_else(|| hits.first()) else {
         return Decision::Problem("quarantined", "no match".to_owned());
@@ -95,7 +90,8 @@ fn decide(
             format!("{} is the {how} of {}, who belongs to another connection", hit.address, hit.user_name),
         );
     }
-    let proof = !is_guest(user) && domain_of(&hit.address).is_some_and(|domain| authoritative.contains(&domain));
+    let proof =
+        !is_guest(user) && domain_of(&hit.address).is_some_and(|domain| authoritative.contains(&domain));
     let words = format!("{} is the {how} of {}, who was made by hand", hit.address, hit.user_name);
     match matching {
         _ if proof => Decision::Link(hit.record.clone()),

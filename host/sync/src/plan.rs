@@ -109,9 +109,7 @@ impl<'a> Planner<'a> {
         let paths = Paths::new(&admission.graph, &admission.scope, self.rooted);
         self.groups(host, admission).await?;
         self.users(host, admission, &paths).await?;
-        store
-            .plan_memberships(self.lease, self.read, ground.all_memberships, self.rules.removals)
-            .await?;
+        store.plan_memberships(self.lease, self.read, ground.all_memberships, self.rules.removals).await?;
         let mut notes = Vec::new();
         if self.connection.scope.managers {
             self.managers(host, &mut notes).await?;

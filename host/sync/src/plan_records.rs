@@ -8,9 +8,7 @@ use crate::progress::Phase;
 use crate::stage::problem;
 use std::collections::{BTreeMap, BTreeSet};
 use usher_model::{Attributes, MANAGER, Value};
-use usher_planner::{
-    Bond, Departure, Incoming, Origin, Paths, StoredGroup, StoredUser, Target,
-};
+use usher_planner::{Bond, Departure, Incoming, Origin, Paths, StoredGroup, StoredUser, Target};
 use usher_store::{DueGroup, DueStored, DueUser, Finding, Standing, Store, Verdict};
 
 const PAGE: i64 = 1000;
@@ -107,12 +105,9 @@ impl Planner<'_> {
                 display_name: stored.name.clone(),
                 attributes: stored.attributes.clone(),
             });
-            let bond = due
-                .link
-                .as_ref()
-                .map(|(_, owns)| Bond { owns: self.shapes.names(*owns), departure: None });
-            let line =
-                usher_planner::group(&due.id, &incoming, stored.as_ref(), bond.as_ref(), self.rules);
+            let bond =
+                due.link.as_ref().map(|(_, owns)| Bond { owns: self.shapes.names(*owns), departure: None });
+            let line = usher_planner::group(&due.id, &incoming, stored.as_ref(), bond.as_ref(), self.rules);
             let Some(line) = line else { continue };
             let owns = match &incoming {
                 Incoming::Present(target) => self.shapes.number(&host.store, &target.attributes).await?,
@@ -160,12 +155,7 @@ impl Planner<'_> {
     }
 
     /// Plans the due users.
-    pub async fn users(
-        &mut self,
-        host: &Host,
-        admission: &Admission,
-        paths: &Paths,
-    ) -> Result<(), Fault> {
+    pub async fn users(&mut self, host: &Host, admission: &Admission, paths: &Paths) -> Result<(), Fault> {
         let mut after = String::new();
         let mut done = 0;
         loop {
@@ -215,11 +205,7 @@ impl Planner<'_> {
                     }
                     _ => 0,
                 };
-                let record = due
-                    .link
-                    .map(|link| link.record)
-                    .or(due.matched)
-                    .unwrap_or_else(new_id);
+                let record = due.link.map(|link| link.record).or(due.matched).unwrap_or_else(new_id);
                 rows.push(row(&line, &record, owns));
             }
             host.store.write_lines(self.lease, &rows).await?;

@@ -2,9 +2,9 @@
 //!
 //! Absence can be read from nothing but a [`Sealed`] read, and only this module makes one.
 
+use crate::catalogue::Entry;
 use crate::fault::{Class, Fault};
 use crate::host::Host;
-use crate::catalogue::Entry;
 use crate::progress::{Phase, Progress};
 use crate::stage::stage;
 use std::collections::BTreeMap;

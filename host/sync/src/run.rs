@@ -14,9 +14,7 @@ use crate::report::{Report, RunResult};
 use std::collections::BTreeMap;
 use usher_model::Digester;
 use usher_planner::Hold;
-use usher_store::{
-    Applied, Connection, Intent, Lease, NewRun, Run, RunState, Standing, StoreError,
-};
+use usher_store::{Applied, Connection, Intent, Lease, NewRun, Run, RunState, Standing, StoreError};
 
 /// Whether a plan may be applied.
 pub enum Consent<'a> {
@@ -98,14 +96,12 @@ impl Host {
             report.fault = Some(fault);
             let document = serde_json::to_value(&report).unwrap_or_default();
             let plan = report.plan.clone();
-            match self
-                .store
-                .end_run(lease, RunState::Failed, plan.as_deref(), &document, self.now())
-                .await
-            {
+            match self.store.end_run(lease, RunState::Failed, plan.as_deref(), &document, self.now()).await {
                 // Whoever took over has marked it failed already.
                 Ok(()) | Err(StoreError::LeaseLost) => {}
-                Err(error) => tracing::error!(run = lease.run, %error, "the end of the run could not be kept"),
+                Err(error) => {
+                    tracing::error!(run = lease.run, %error, "the end of the run could not be kept")
+                }
             }
         }
         Ok(report)
@@ -212,10 +208,7 @@ impl Host {
             )
             .await?;
         if !admission.scope.missing.is_empty() {
-            report.notes.push(format!(
-                "not at the source any more: {}",
-                admission.scope.missing.join(", ")
-            ));
+            report.notes.push(format!("not at the source any more: {}", admission.scope.missing.join(", ")));
         }
         report.notes.extend(plan.notes.iter().cloned());
         report.notes.extend(
@@ -252,7 +245,8 @@ impl Host {
     async fn count(&self, lease: Lease, report: &mut Report) -> Result<bool, Fault> {
         let store = &self.store;
         let changes = report.take(&store.tally(lease.tenant, lease.run).await?);
-        let count = async |standing, kind| store.count_findings(lease.tenant, lease.run, standing, kind).await;
+        let count =
+            async |standing, kind| store.count_findings(lease.tenant, lease.run, standing, kind).await;
         report.users.skipped = count(Standing::Skipped, "user").await?;
         report.users.held = count(Standing::Held, "user").await?;
         report.users.quarantined = count(Standing::Quarantined, "user").await?;
@@ -312,12 +306,13 @@ impl Host {
             };
             if may {
                 report.result = if changes { RunResult::Success } else { RunResult::Unchanged };
+                let agreed = !report.holds.is_empty();
                 report.holds.clear();
                 report.applied = true;
                 request.progress.at(Phase::Apply, 0, None);
                 // Where nothing could be removed, a live source is read again: from the same cursor, or as a whole.
-                let keeps_place =
-                    sealed.removals() || (sealed.is_complete() && connection_reads_frozen(self, connection).await?);
+                let keeps_place = sealed.removals()
+                    || (sealed.is_complete() && connection_reads_frozen(self, connection).await?);
                 let cursor = match (keeps_place, sealed.is_complete()) {
                     (true, _) => sealed.cursor.as_deref(),
                     (false, true) => None,
@@ -326,17 +321,22 @@ impl Host {
                 let state = if changes { RunState::Success } else { RunState::Unchanged };
                 let document = serde_json::to_value(&*report).unwrap_or_default();
                 self.store
-                    .apply(lease, sealed.read, &Applied {
-                        plan: &hash,
-                        state,
-                        cursor,
-                        fingerprint,
-                        admitted_by: basis,
-                        managers: connection.scope.managers,
-                        storage: &sealed.storage,
-                        report: &document,
-                        now: self.now(),
-                    })
+                    .apply(
+                        lease,
+                        sealed.read,
+                        &Applied {
+                            plan: &hash,
+                            accepted: agreed,
+                            state,
+                            cursor,
+                            fingerprint,
+                            admitted_by: basis,
+                            managers: connection.scope.managers,
+                            storage: &sealed.storage,
+                            report: &document,
+                            now: self.now(),
+                        },
+                    )
                     .await?;
                 return Ok(());
             }

@@ -4,7 +4,7 @@ use crate::convert;
 use crate::fault::Fault;
 use std::collections::{BTreeMap, BTreeSet};
 use usher_model::{Group, MANAGER, MemberKind, User, content_hash, fold};
-use usher_runtime::contract::model::{ObjectRef, User as WireUser, Group as WireGroup};
+use usher_runtime::contract::model::{Group as WireGroup, ObjectRef, User as WireUser};
 use usher_runtime::contract::source::Change;
 use usher_store::{Known, StagedGroup, StagedMember, StagedUser, Staging, UnknownRecord};
 
@@ -144,8 +144,12 @@ impl Page<'_> {
     /// handed over counts.
     fn begin_list(&mut self, group: &str) {
         let first = (group.to_owned(), String::new(), "");
-        let earlier: Vec<_> =
-            self.members.range(first..).map(|(key, _)| key.clone()).take_while(|(of, ..)| of == group).collect();
+        let earlier: Vec<_> = self
+            .members
+            .range(first..)
+            .map(|(key, _)| key.clone())
+            .take_while(|(of, ..)| of == group)
+            .collect();
         for key in earlier {
             self.members.remove(&key);
         }
@@ -174,8 +178,10 @@ impl Page<'_> {
                 self.member(member.group, member.member, convert::member_kind(member.kind), PUT);
             }
             Change::Members(slice) => {
-                let goes_on =
-                    self.slices.get(&slice.group).map_or_else(|| self.open.contains(&slice.group), |done| !done);
+                let goes_on = self
+                    .slices
+                    .get(&slice.group)
+                    .map_or_else(|| self.open.contains(&slice.group), |done| !done);
                 if self.incremental && !goes_on {
                     self.begin_list(&slice.group);
                 }
@@ -204,7 +210,8 @@ impl Page<'_> {
                     self.users.insert(id.clone(), without(&id, UNREADABLE, Some((&bad.why, &bad.place))));
                 }
                 Some(ObjectRef::Group(id)) => {
-                    self.groups.insert(id.clone(), group_without(&id, UNREADABLE, Some((&bad.why, &bad.place))));
+                    self.groups
+                        .insert(id.clone(), group_without(&id, UNREADABLE, Some((&bad.why, &bad.place))));
                 }
                 None => self.unknown.push(UnknownRecord { place: bad.place, why: bad.why }),
             },

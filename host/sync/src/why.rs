@@ -135,11 +135,9 @@ impl Host {
             (Some((because, change)), Some(user), Some(_)) => {
                 ("leaving", format!("{} is leaving: {because}", user.user_name), Some(change))
             }
-            (Some((because, change)), Some(user), None) if mirror.record.is_some() => (
-                "waiting",
-                format!("{} stays as he is: {because}", user.user_name),
-                Some(change),
-            ),
+            (Some((because, change)), Some(user), None) if mirror.record.is_some() => {
+                ("waiting", format!("{} stays as he is: {because}", user.user_name), Some(change))
+            }
             (Some((because, change)), _, _) => ("out", format!("{label} is out: {because}"), Some(change)),
             (None, Some(user), _) if user.origin.is_some() => {
                 ("in", format!("{} is in: nothing keeps him out", user.user_name), None)
@@ -176,7 +174,10 @@ impl Host {
             return Ok(Why {
                 who: who.to_owned(),
                 standing: "unknown".to_owned(),
-                because: format!("{who} isn't in the directory, and no run of {} has been applied yet", connection.name),
+                because: format!(
+                    "{who} isn't in the directory, and no run of {} has been applied yet",
+                    connection.name
+                ),
                 first_change: Some("apply a run: `usher sync`".to_owned()),
                 steps,
                 fields: Vec::new(),
@@ -199,9 +200,13 @@ impl Host {
             (_, Some((_, id, Some(_)))) => (
                 "leaving",
                 format!("{} is leaving: record {id} is no longer at the source", user.user_name),
-                Some(format!("record {id} would have to be at the source again before the grace period ends")),
+                Some(format!(
+                    "record {id} would have to be at the source again before the grace period ends"
+                )),
             ),
-            (None, _) => ("manual", format!("{} was made by hand; no sync changes him", user.user_name), None),
+            (None, _) => {
+                ("manual", format!("{} was made by hand; no sync changes him", user.user_name), None)
+            }
             (Some(origin), _) => {
                 ("in", format!("{} belongs to the connection {origin}", user.user_name), None)
             }
@@ -237,8 +242,7 @@ impl Host {
             )));
         }
         let Some(raw) = &mirror.raw else { return Ok(None) };
-        let read =
-            Read { tenant: connection.tenant, connection: connection.id, id: 0, incremental: true };
+        let read = Read { tenant: connection.tenant, connection: connection.id, id: 0, incremental: true };
         let ground = Ground::of(self, connection, read).await?;
         let names = ground.names(&mirror.groups);
         let direct = if names.is_empty() { "no group".to_owned() } else { names.join(", ") };
@@ -307,7 +311,11 @@ impl Host {
         };
         let active = if user.active { "active" } else { "inactive" };
         let leaving = if mirror.left_at.is_some() { ", leaving" } else { "" };
-        steps.push(step("directory", None, format!("{} ({}), {active}{leaving}, {whose}", user.user_name, user.id)));
+        steps.push(step(
+            "directory",
+            None,
+            format!("{} ({}), {active}{leaving}, {whose}", user.user_name, user.id),
+        ));
         for (run, line) in self.store.history(connection.tenant, &user.id, 3).await? {
             steps.push(step("history", None, format!("run {run}: {} ({})", line.action, line.reason)));
         }

@@ -2,7 +2,14 @@
 //!
 //! Each exported interface is bound by itself, since the macros that export them share one namespace; the linker joins them to the
 //! world `method` or `policy`.
-#![allow(missing_docs, unsafe_code, clippy::all, clippy::panic, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(
+    missing_docs,
+    unsafe_code,
+    clippy::all,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing
+)]
 
 pub mod about_world {
     wit_bindgen::generate!({

@@ -12,13 +12,13 @@ mod values;
 
 pub use about::{About, Absence, Capabilities, Reads};
 pub use contract::model::{
-    BadRecord, Counts, Fault, Group, GroupKind, MemberKind, MemberSlice, Membership, ObjectRef, Problem, User,
-    Value,
+    BadRecord, Counts, Fault, Group, GroupKind, MemberKind, MemberSlice, Membership, ObjectRef, Problem,
+    User, Value,
 };
 pub use contract::policy::{Candidate, Decision, Edit, GroupName, Verdict};
 pub use contract::source::{
-    Change, Coverage, Finding, GroupPage, GroupQuery, GroupSummary, MemberPage, Next, Page, Position, Presence,
-    Report, Seal, Standing,
+    Change, Coverage, Finding, GroupPage, GroupQuery, GroupSummary, MemberPage, Next, Page, Position,
+    Presence, Report, Seal, Standing,
 };
 pub use method::{Method, Scope};
 pub use policy::Policy;
@@ -27,7 +27,9 @@ pub use {schemars, serde, serde_json};
 /// What the registering macros expand to; not for use by hand.
 #[doc(hidden)]
 pub mod registered {
-    pub use crate::contract::{about_world, export_about, export_hook, export_source, hook_world, source_world};
+    pub use crate::contract::{
+        about_world, export_about, export_hook, export_source, hook_world, source_world,
+    };
     pub use crate::method::configure_method;
     pub use crate::policy::configure_policy;
 }

@@ -1,8 +1,8 @@
 //! Methods that are pulled.
 
+use crate::about::About;
 use crate::contract::model::{Fault, GroupKind, ObjectRef, Problem};
 use crate::contract::source::{GroupPage, GroupQuery, MemberPage, Page, Position, Presence, Report};
-use crate::about::About;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -34,7 +34,10 @@ pub trait Method: Sized + 'static {
 
     /// Whether records are still there, in the order of `refs`. Never called where `about` says [`crate::Absence::Snapshot`].
     fn lookup(&mut self, refs: Vec<ObjectRef>) -> Result<Vec<Presence>, Fault> {
-        Ok(refs.iter().map(|_| Presence::Unknown("this method can't look up single records".into())).collect())
+        Ok(refs
+            .iter()
+            .map(|_| Presence::Unknown("this method can't look up single records".into()))
+            .collect())
     }
 }
 
@@ -74,9 +77,8 @@ pub fn configure_method<M: Method>(settings: &str) -> Result<M, Vec<Problem>> {
         #[serde(default)]
         scope: Scope,
     }
-    let misread = |error: serde_json::Error| {
-        vec![Problem { place: "settings".to_owned(), why: error.to_string() }]
-    };
+    let misread =
+        |error: serde_json::Error| vec![Problem { place: "settings".to_owned(), why: error.to_string() }];
     let WithScope { scope } = serde_json::from_str(settings).map_err(misread)?;
     let mut value: serde_json::Value = serde_json::from_str(settings).map_err(misread)?;
     if let Some(object) = value.as_object_mut() {
@@ -139,8 +141,8 @@ macro_rules! register_method {
                 }
             }
 
-            $crate::registered::export_about!(Component with_types_in $crate::registered::about_world);
-            $crate::registered::export_source!(Component with_types_in $crate::registered::source_world);
+    $crate::registered::export_about!(Component with_types_in $crate::registered::about_world);
+    $crate::registered::export_source!(Component with_types_in $crate::registered::source_world);
         };
     };
 }

@@ -1,9 +1,9 @@
 //! Policies: pure functions of a record, its surroundings and the settings.
 
 use crate::about::About;
+use crate::contract::model::Value;
 use crate::contract::model::{Group, Problem};
 use crate::contract::policy::{Candidate, Decision, Edit, Verdict};
-use crate::contract::model::Value;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -123,8 +123,8 @@ macro_rules! register_policy {
                 }
             }
 
-            $crate::registered::export_about!(Component with_types_in $crate::registered::about_world);
-            $crate::registered::export_hook!(Component with_types_in $crate::registered::hook_world);
+    $crate::registered::export_about!(Component with_types_in $crate::registered::about_world);
+    $crate::registered::export_hook!(Component with_types_in $crate::registered::hook_world);
         };
     };
 }

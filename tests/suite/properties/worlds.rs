@@ -5,7 +5,9 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use usher_test_scripted::{Answer, Change, Group, Member, MemberKind, MemberSlice, Membership, Script, User, Value};
+use usher_test_scripted::{
+    Answer, Change, Group, Member, MemberKind, MemberSlice, Membership, Script, User, Value,
+};
 
 /// Ids of users and groups are below these.
 const USERS: u8 = 8;
@@ -48,8 +50,9 @@ pub fn contested() -> impl Strategy<Value = World> {
 }
 
 fn named(names: Range<u8>, contested: bool) -> impl Strategy<Value = World> {
-    let person = (names, proptest::option::of(0..3_u8), prop::bool::weighted(0.8), proptest::option::of(0..USERS))
-        .prop_map(|(name, title, active, manager)| Person { name, title, active, manager });
+    let person =
+        (names, proptest::option::of(0..3_u8), prop::bool::weighted(0.8), proptest::option::of(0..USERS))
+            .prop_map(|(name, title, active, manager)| Person { name, title, active, manager });
     (
         btree_map(0..USERS, person, 0..6),
         btree_map(0..GROUPS, 0..2_u8, 0..4),
@@ -61,7 +64,9 @@ fn named(names: Range<u8>, contested: bool) -> impl Strategy<Value = World> {
             let members = members.into_iter().filter(|(group, _)| groups.contains_key(group)).collect();
             let nested = nested
                 .into_iter()
-                .filter(|(group, member)| group != member && groups.contains_key(group) && groups.contains_key(member))
+                .filter(|(group, member)| {
+                    group != member && groups.contains_key(group) && groups.contains_key(member)
+                })
                 .collect();
             World { users, groups, members, nested, contested }
         })
@@ -112,7 +117,9 @@ impl Person {
         if self.active != other.active {
             patch.active = whole.active;
         }
-        for (name, changed) in [("title", self.title != other.title), ("manager", self.manager != other.manager)] {
+        for (name, changed) in
+            [("title", self.title != other.title), ("manager", self.manager != other.manager)]
+        {
             if changed {
                 let value = whole.attributes.get(name).cloned().unwrap_or(Value::Cleared);
                 patch.attributes.insert(name.to_owned(), value);
@@ -195,8 +202,12 @@ impl World {
         });
         let groups = self.groups.iter().map(|(&id, &name)| {
             let mut here = vec![group(id, name).into()];
-            here.extend(self.members.iter().filter(|(group, _)| *group == id).map(|&pair| member(pair).into()));
-            here.extend(self.nested.iter().filter(|(a, b)| *a == id || *b == id).map(|&pair| nesting(pair).into()));
+            here.extend(
+                self.members.iter().filter(|(group, _)| *group == id).map(|&pair| member(pair).into()),
+            );
+            here.extend(
+                self.nested.iter().filter(|(a, b)| *a == id || *b == id).map(|&pair| nesting(pair).into()),
+            );
             (format!("group:{}", group_id(id)), Answer::Here(here))
         });
         users.chain(groups).collect()
@@ -208,7 +219,9 @@ impl World {
         for (id, person) in &other.users {
             match self.users.get(id) {
                 Some(before) if before == person => {}
-                Some(before) if finely => changes.push(Change::UserPatch(before.until(person, other.user(*id, person)))),
+                Some(before) if finely => {
+                    changes.push(Change::UserPatch(before.until(person, other.user(*id, person))))
+                }
                 _ => changes.push(other.user(*id, person).into()),
             }
         }

@@ -78,7 +78,10 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
             }
             None => Err(CliError::usage(
                 format!("{} needs settings", args.method),
-                format!("give them with --set key=value or --settings FILE; `usher plugin show {}` lists them", args.method),
+                format!(
+                    "give them with --set key=value or --settings FILE; `usher plugin show {}` lists them",
+                    args.method
+                ),
             )),
         };
     }
@@ -149,7 +152,8 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
             _ => "Only the chosen groups and their people come in.".to_owned(),
         };
         context.console.line(what);
-        let question = if good { "Save these settings?" } else { "The test failed. Save these settings all the same?" };
+        let question =
+            if good { "Save these settings?" } else { "The test failed. Save these settings all the same?" };
         if !context.console.confirm(question) {
             return Err(CliError {
                 status: Status::Held,
@@ -174,7 +178,9 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
     } else {
         let word = if earlier.is_some() { "changed" } else { "connected" };
         let warning = if good { "" } else { " The test failed: see above." };
-        context.console.line(format!("{name} is {word}.{warning} Nothing is imported yet: see what would be with `usher plan`."));
+        context.console.line(format!(
+            "{name} is {word}.{warning} Nothing is imported yet: see what would be with `usher plan`."
+        ));
     }
     Ok(Status::Done)
 }
@@ -186,7 +192,10 @@ fn saved(context: &mut Context, connection: &Connection) {
         context.console.json(&value);
     } else {
         context.console.line(format!("{} ({}), saved settings:", connection.name, connection.method));
-        context.console.line(format!("{:#}", json!({ "settings": connection.settings, "scope": connection.scope, "rules": connection.rules })));
+        context.console.line(format!(
+            "{:#}",
+            json!({ "settings": connection.settings, "scope": connection.scope, "rules": connection.rules })
+        ));
         context.console.line("Change one with --set key=value.");
     }
 }
@@ -253,7 +262,9 @@ pub async fn disconnect(args: DisconnectArgs, context: &mut Context) -> Result<S
         "the connection, its bindings and its secrets go; its people and groups stay as if made by hand",
     )?;
     store.remove_connection(&connection).await?;
-    context.console.line(format!("{} is disconnected. Its people and groups stay, as if made by hand.", args.name));
+    context
+        .console
+        .line(format!("{} is disconnected. Its people and groups stay, as if made by hand.", args.name));
     if context.console.is_json() {
         context.console.json(&json!({ "disconnected": args.name }));
     }

@@ -21,9 +21,14 @@ struct Tour<'a> {
 }
 
 fn folder(args: &DemoArgs) -> Result<PathBuf, CliError> {
-    let failed = |error: std::io::Error| CliError::failed(format!("the tour's folder can't be made: {error}"));
+    let failed =
+        |error: std::io::Error| CliError::failed(format!("the tour's folder can't be made: {error}"));
     let Some(keep) = &args.keep else {
-        return tempfile::Builder::new().prefix("usher-demo-").tempdir().map(tempfile::TempDir::keep).map_err(failed);
+        return tempfile::Builder::new()
+            .prefix("usher-demo-")
+            .tempdir()
+            .map(tempfile::TempDir::keep)
+            .map_err(failed);
     };
     std::fs::create_dir_all(keep).map_err(failed)?;
     if std::fs::read_dir(keep).map_err(failed)?.next().is_some() {
@@ -113,10 +118,25 @@ async fn take(tour: &mut Tour<'_>, root: &Path) -> Result<(), CliError> {
         "A personnel system has exported {PEOPLE} people, their groups and memberships to {}.",
         export.display()
     ));
-    let (users, groups, memberships) =
-        (format!("users={}", file(USERS_FILE)), format!("groups={}", file(GROUPS_FILE)), format!("memberships={}", file(MEMBERSHIPS_FILE)));
+    let (users, groups, memberships) = (
+        format!("users={}", file(USERS_FILE)),
+        format!("groups={}", file(GROUPS_FILE)),
+        format!("memberships={}", file(MEMBERSHIPS_FILE)),
+    );
     tour.run(
-        &["connect", "csv", "--name", "hr", "--set", &users, "--set", &groups, "--set", &memberships, "--yes"],
+        &[
+            "connect",
+            "csv",
+            "--name",
+            "hr",
+            "--set",
+            &users,
+            "--set",
+            &groups,
+            "--set",
+            &memberships,
+            "--yes",
+        ],
         Status::Done,
     )
     .await?;
@@ -162,6 +182,9 @@ async fn take(tour: &mut Tour<'_>, root: &Path) -> Result<(), CliError> {
     ] {
         tour.context.console.line(format!("  usher --data {data} {command}    {what}"));
     }
-    tour.context.console.line(format!("Your own file: usher connect csv --set users=/path/to/users.csv. The tour's folder stays at {}.", root.display()));
+    tour.context.console.line(format!(
+        "Your own file: usher connect csv --set users=/path/to/users.csv. The tour's folder stays at {}.",
+        root.display()
+    ));
     Ok(())
 }

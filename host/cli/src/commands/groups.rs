@@ -47,10 +47,15 @@ pub async fn groups(command: GroupsCommand, context: &mut Context) -> Result<Sta
             } else {
                 let mut rows = vec![
                     vec!["id".to_owned(), group.id.clone()],
-                    vec!["from".to_owned(), group.origin.clone().unwrap_or_else(|| "made by hand".to_owned())],
+                    vec![
+                        "from".to_owned(),
+                        group.origin.clone().unwrap_or_else(|| "made by hand".to_owned()),
+                    ],
                     vec!["members".to_owned(), group.members.to_string()],
                 ];
-                rows.extend(group.attributes.iter().map(|(name, value)| vec![name.clone(), value.to_string()]));
+                rows.extend(
+                    group.attributes.iter().map(|(name, value)| vec![name.clone(), value.to_string()]),
+                );
                 context.console.table(&[&group.display_name, ""], rows);
             }
         }
@@ -93,7 +98,11 @@ pub async fn groups(command: GroupsCommand, context: &mut Context) -> Result<Sta
                 .filter_map(|(name, value)| value.map(|value| (name, value)))
                 .collect();
             let id = store.add_group(tenant.id, &group, &attributes, context.now()).await?;
-            done(context, &json!({ "id": id, "displayName": group }), &format!("{group} is there, made by hand."));
+            done(
+                context,
+                &json!({ "id": id, "displayName": group }),
+                &format!("{group} is there, made by hand."),
+            );
         }
         GroupsCommand::Add { group, member: Some(who), .. } => {
             let group = one(&store, tenant.id, &group).await?;
@@ -130,7 +139,8 @@ pub async fn groups(command: GroupsCommand, context: &mut Context) -> Result<Sta
         GroupsCommand::Remove { group, member: None, yes } => {
             let group = one(&store, tenant.id, &group).await?;
             if group.origin.is_none() && !yes {
-                let question = format!("Remove {} with its {} memberships?", group.display_name, group.members);
+                let question =
+                    format!("Remove {} with its {} memberships?", group.display_name, group.members);
                 if !context.console.confirm(&question) {
                     return Err(unconfirmed());
                 }
@@ -155,7 +165,9 @@ async fn list(context: &mut Context, store: &Store, tenant: i64) -> Result<(), C
         let list: Vec<_> = all.iter().map(show::group).collect();
         context.console.json(&list.into());
     } else if all.is_empty() {
-        context.console.line("No groups. They come in with `usher sync`, or by hand with `usher groups add`.");
+        context
+            .console
+            .line("No groups. They come in with `usher sync`, or by hand with `usher groups add`.");
     } else {
         let rows = all
             .into_iter()
@@ -245,12 +257,22 @@ async fn source_members(
                 .map_err(|error| fault(&connection.method, error))?;
             for user in page.users {
                 if people.insert(user.id.clone()) {
-                    rows.push(("user", user.user_name.unwrap_or_else(|| user.id.clone()), user.id, of.clone()));
+                    rows.push((
+                        "user",
+                        user.user_name.unwrap_or_else(|| user.id.clone()),
+                        user.id,
+                        of.clone(),
+                    ));
                 }
             }
             for below in page.groups {
                 if seen.insert(below.id.clone()) {
-                    rows.push(("group", below.display_name.unwrap_or_else(|| below.id.clone()), below.id.clone(), of.clone()));
+                    rows.push((
+                        "group",
+                        below.display_name.unwrap_or_else(|| below.id.clone()),
+                        below.id.clone(),
+                        of.clone(),
+                    ));
                     if nested {
                         waiting.push_back(below.id);
                     }
@@ -271,7 +293,8 @@ async fn source_members(
     } else if rows.is_empty() {
         context.console.line(format!("Nobody is in {group} at the source."));
     } else {
-        let rows = rows.into_iter().map(|(kind, name, id, via)| vec![kind.to_owned(), name, id, via]).collect();
+        let rows =
+            rows.into_iter().map(|(kind, name, id, via)| vec![kind.to_owned(), name, id, via]).collect();
         context.console.table(&["Kind", "Member", "Id", "Directly in"], rows);
     }
     Ok(())

@@ -12,8 +12,9 @@ use usher_store::AddedPlugin;
 
 async fn from_file(context: &mut Context, file: &Path) -> Result<(Plugin, Vec<u8>), CliError> {
     let place = file.display();
-    let wasm = std::fs::read(file)
-        .map_err(|error| CliError::usage(format!("{place}: {error}"), "give the path of a WebAssembly component"))?;
+    let wasm = std::fs::read(file).map_err(|error| {
+        CliError::usage(format!("{place}: {error}"), "give the path of a WebAssembly component")
+    })?;
     let host = context.host().await?;
     let plugin = host.catalogue().runtime().load(wasm.clone()).await.map_err(|error| CliError {
         status: Status::Usage,
@@ -33,12 +34,14 @@ fn card(plugin: &Plugin) -> Json {
 fn print(context: &mut Context, plugin: &Plugin) {
     let about = plugin.about();
     let console = &mut context.console;
-    let heading = console.tone(Tone::Strong, format!("{} {} ({})", about.id, about.version, about.kind.name()));
+    let heading =
+        console.tone(Tone::Strong, format!("{} {} ({})", about.id, about.version, about.kind.name()));
     console.line(heading);
     console.line(format!("  {}", about.summary));
     console.line(format!("  sha256 {}", plugin.hash()));
     let asks: Vec<_> = plugin.asks().into_iter().collect();
-    console.line(format!("  asks for {}", if asks.is_empty() { "nothing".to_owned() } else { asks.join(", ") }));
+    console
+        .line(format!("  asks for {}", if asks.is_empty() { "nothing".to_owned() } else { asks.join(", ") }));
 }
 
 fn settings(context: &mut Context, schema: &Json) {
@@ -115,7 +118,10 @@ pub async fn plugin(command: PluginCommand, context: &mut Context) -> Result<Sta
                 let mut value = card(&plugin);
                 if let Some(value) = value.as_object_mut() {
                     value.insert("ok".to_owned(), admitted.is_ok().into());
-                    value.insert("problem".to_owned(), admitted.as_ref().err().map(ToString::to_string).into());
+                    value.insert(
+                        "problem".to_owned(),
+                        admitted.as_ref().err().map(ToString::to_string).into(),
+                    );
                 }
                 context.console.json(&value);
             } else {
@@ -177,7 +183,14 @@ pub async fn plugin(command: PluginCommand, context: &mut Context) -> Result<Sta
                 .into_iter()
                 .filter(|connection| connection.method == id)
                 .map(|connection| connection.name)
-                .chain(store.policies(tenant.id).await?.into_iter().filter(|row| row.plugin == id).map(|row| row.name))
+                .chain(
+                    store
+                        .policies(tenant.id)
+                        .await?
+                        .into_iter()
+                        .filter(|row| row.plugin == id)
+                        .map(|row| row.name),
+                )
                 .collect();
             if !used.is_empty() {
                 return Err(CliError::usage(

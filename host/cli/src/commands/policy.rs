@@ -38,9 +38,12 @@ fn entries(context: &mut Context, file: &Path, existing: Option<&Json>) -> Resul
     }
     let existing: Vec<String> = match existing {
         Some(Json::Array(entries)) => entries.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
-        Some(Json::String(text)) => {
-            text.split([',', ';', '\n']).map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
-        }
+        Some(Json::String(text)) => text
+            .split([',', ';', '\n'])
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+            .map(str::to_owned)
+            .collect(),
         _ => Vec::new(),
     };
     let all = parsed.appended_to(&existing);
@@ -123,7 +126,9 @@ pub async fn policy(command: PolicyCommand, context: &mut Context) -> Result<Sta
             if chain.iter().any(|row| row.name == name) {
                 return Err(CliError::usage(
                     format!("the chain has a policy {name} already"),
-                    format!("change it with `usher policy set {name}`, or give the new one another name with --name"),
+                    format!(
+                        "change it with `usher policy set {name}`, or give the new one another name with --name"
+                    ),
                 ));
             }
             let list = from_csv(context, &plugin, csv.as_deref(), None)?;
@@ -164,11 +169,7 @@ pub async fn policy(command: PolicyCommand, context: &mut Context) -> Result<Sta
     };
     store.set_policies(tenant.id, &chain).await?;
     let names: Vec<_> = chain.iter().map(|row| row.name.clone()).collect();
-    done(
-        context,
-        &json!({ "chain": names }),
-        &format!("{words} See what that changes with `usher plan`."),
-    );
+    done(context, &json!({ "chain": names }), &format!("{words} See what that changes with `usher plan`."));
     Ok(Status::Done)
 }
 

@@ -38,7 +38,8 @@ pub async fn runs(command: RunsCommand, context: &mut Context) -> Result<Status,
                     .iter()
                     .map(|run| {
                         let value = run_json(run);
-                        let word = |name: &str| value.get(name).and_then(Json::as_str).unwrap_or("").to_owned();
+                        let word =
+                            |name: &str| value.get(name).and_then(Json::as_str).unwrap_or("").to_owned();
                         vec![
                             run.id.to_string(),
                             run.connection_name.clone(),
@@ -50,9 +51,7 @@ pub async fn runs(command: RunsCommand, context: &mut Context) -> Result<Status,
                         ]
                     })
                     .collect();
-                context
-                    .console
-                    .table(&["Run", "Connection", "For", "Result", "Plan", "Started", "By"], rows);
+                context.console.table(&["Run", "Connection", "For", "Result", "Plan", "Started", "By"], rows);
             }
         }
         RunsCommand::Show { run, lines } => {
@@ -63,7 +62,9 @@ pub async fn runs(command: RunsCommand, context: &mut Context) -> Result<Status,
             if context.console.is_json() {
                 let mut value = match &report {
                     Some(report) => show::report_json(report, &findings),
-                    None => json!({ "fault": run.report.as_ref().and_then(|report| report.get("fault").cloned()) }),
+                    None => {
+                        json!({ "fault": run.report.as_ref().and_then(|report| report.get("fault").cloned()) })
+                    }
                 };
                 if let (Some(value), Json::Object(run)) = (value.as_object_mut(), run_json(&run)) {
                     value.extend(run);
@@ -72,7 +73,9 @@ pub async fn runs(command: RunsCommand, context: &mut Context) -> Result<Status,
                     let mut all = Vec::new();
                     let mut after = (String::new(), String::new(), String::new());
                     loop {
-                        let page = store.lines(tenant.id, run.id, (&after.0, &after.1, &after.2), show::PAGE).await?;
+                        let page = store
+                            .lines(tenant.id, run.id, (&after.0, &after.1, &after.2), show::PAGE)
+                            .await?;
                         let Some(last) = page.last() else { break };
                         after = (last.kind.clone(), last.source_id.clone(), last.member_id.clone());
                         all.extend(page.iter().map(show::line));
@@ -109,8 +112,11 @@ pub async fn runs(command: RunsCommand, context: &mut Context) -> Result<Status,
                     }
                 }
                 None => {
-                    let fault = run.report.as_ref().and_then(|report| report.get("fault")?.get("message")?.as_str());
-                    context.console.line(fault.unwrap_or("It goes on, or its host died; the next run will tell."));
+                    let fault =
+                        run.report.as_ref().and_then(|report| report.get("fault")?.get("message")?.as_str());
+                    context
+                        .console
+                        .line(fault.unwrap_or("It goes on, or its host died; the next run will tell."));
                 }
             }
         }

@@ -75,7 +75,8 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
                 let intent = serde_json::to_value(run.intent).unwrap_or_default();
                 let state = serde_json::to_value(run.state).unwrap_or_default();
                 let mut result = state.as_str().unwrap_or_default().to_owned();
-                let fault = run.report.as_ref().and_then(|report| report.get("fault")?.get("message")?.as_str());
+                let fault =
+                    run.report.as_ref().and_then(|report| report.get("fault")?.get("message")?.as_str());
                 if let Some(message) = fault {
                     result = format!("{result}: {message}");
                 }

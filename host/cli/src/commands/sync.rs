@@ -62,12 +62,17 @@ fn verdict(console: &mut Console, report: &Report, intent: Intent) {
                 console.line(format!("{word}: {hold}"));
             }
             if report.holds.len() > HOLDS {
-                console.line(format!("  … and for {} more reasons: `usher runs show {}`", report.holds.len() - HOLDS, report.run));
+                console.line(format!(
+                    "  … and for {} more reasons: `usher runs show {}`",
+                    report.holds.len() - HOLDS,
+                    report.run
+                ));
             }
             if unconfirmed {
                 console.line(format!("  Nothing was changed. Apply it with `usher sync --yes`, or just this plan with `usher sync --accept {hash}`."));
             } else {
-                console.line(format!("  Nothing was changed. If this is right: `usher sync --accept {hash}`"));
+                console
+                    .line(format!("  Nothing was changed. If this is right: `usher sync --accept {hash}`"));
             }
         }
         RunResult::Unchanged => console.line(format!("{word}: there is nothing to do")),
@@ -153,7 +158,13 @@ async fn interactive(
         let Ok(mut console) = console.lock() else { return false };
         // The question comes from inside the run, which has its lease renewed while somebody reads.
         let printed = tokio::task::block_in_place(|| {
-            tokio::runtime::Handle::current().block_on(show_plan(&mut console, &host, connection, report, args.all))
+            tokio::runtime::Handle::current().block_on(show_plan(
+                &mut console,
+                &host,
+                connection,
+                report,
+                args.all,
+            ))
         });
         if printed.is_err() {
             return false;

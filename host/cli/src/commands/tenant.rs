@@ -14,7 +14,9 @@ pub async fn tenant(command: TenantCommand, context: &mut Context) -> Result<Sta
                 return Err(CliError::usage("a tenant needs a name", "`usher tenant add NAME`"));
             }
             let tenant = store.add_tenant(name.trim(), context.now()).await?;
-            context.console.line(format!("Tenant {} is there. Use it with --tenant {}.", tenant.name, tenant.name));
+            context
+                .console
+                .line(format!("Tenant {} is there. Use it with --tenant {}.", tenant.name, tenant.name));
             if context.console.is_json() {
                 context.console.json(&json!({ "name": tenant.name }));
             }
@@ -33,9 +35,17 @@ pub async fn tenant(command: TenantCommand, context: &mut Context) -> Result<Sta
         }
         TenantCommand::Remove { name, confirm } => {
             let tenant = store.tenant(&name).await?.ok_or_else(|| {
-                CliError::usage(format!("there is no tenant named {name}"), "`usher tenant list` shows the tenants")
+                CliError::usage(
+                    format!("there is no tenant named {name}"),
+                    "`usher tenant list` shows the tenants",
+                )
             })?;
-            typed(context, &name, confirm.as_deref(), "everything of the tenant goes, and can't be brought back")?;
+            typed(
+                context,
+                &name,
+                confirm.as_deref(),
+                "everything of the tenant goes, and can't be brought back",
+            )?;
             store.remove_tenant(&tenant).await?;
             context.console.line(format!("Tenant {name} is gone."));
             if context.console.is_json() {
@@ -47,12 +57,7 @@ pub async fn tenant(command: TenantCommand, context: &mut Context) -> Result<Sta
 }
 
 /// Wants a name typed before something goes for good.
-pub fn typed(
-    context: &mut Context,
-    name: &str,
-    confirm: Option<&str>,
-    harm: &str,
-) -> Result<(), CliError> {
+pub fn typed(context: &mut Context, name: &str, confirm: Option<&str>, harm: &str) -> Result<(), CliError> {
     let answer = match confirm {
         Some(confirm) => Some(confirm.to_owned()),
         None => context.console.ask(&format!("{harm}. Type its name ({name}) to go on")),

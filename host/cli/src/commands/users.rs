@@ -56,7 +56,11 @@ pub async fn users(command: UsersCommand, context: &mut Context) -> Result<Statu
                 .collect();
             let new = NewUser { user_name: user_name.clone(), active, attributes };
             let id = store.add_user(tenant.id, &new, context.now()).await?;
-            done(context, &json!({ "id": id, "userName": user_name }), &format!("{user_name} is there, made by hand."));
+            done(
+                context,
+                &json!({ "id": id, "userName": user_name }),
+                &format!("{user_name} is there, made by hand."),
+            );
         }
         UsersCommand::Set { who, attributes } => {
             let user = one(&store, tenant.id, &who).await?;
@@ -89,7 +93,10 @@ pub async fn users(command: UsersCommand, context: &mut Context) -> Result<Statu
             done(
                 context,
                 &json!({ "id": user.id, "source_id": source_id, "connection": connection.name }),
-                &format!("{} and {source_id} of {} are one person from now on.", user.user_name, connection.name),
+                &format!(
+                    "{} and {source_id} of {} are one person from now on.",
+                    user.user_name, connection.name
+                ),
             );
         }
     }
@@ -147,7 +154,8 @@ async fn list(
         let rows = page
             .iter()
             .map(|user| {
-                let text = |name: &str| user.attributes.get(name).map(ToString::to_string).unwrap_or_default();
+                let text =
+                    |name: &str| user.attributes.get(name).map(ToString::to_string).unwrap_or_default();
                 vec![
                     user.user_name.clone(),
                     text("displayName"),
@@ -169,20 +177,13 @@ async fn list(
     Ok(())
 }
 
-async fn show_one(
-    context: &mut Context,
-    store: &Store,
-    tenant: i64,
-    user: &UserRow,
-) -> Result<(), CliError> {
+async fn show_one(context: &mut Context, store: &Store, tenant: i64, user: &UserRow) -> Result<(), CliError> {
     let history = store.history(tenant, &user.id, 20).await?;
     let mut value = show::user(user);
     if context.console.is_json() {
         if let Some(value) = value.as_object_mut() {
-            let history: Vec<_> = history
-                .iter()
-                .map(|(run, line)| json!({ "run": run, "line": show::line(line) }))
-                .collect();
+            let history: Vec<_> =
+                history.iter().map(|(run, line)| json!({ "run": run, "line": show::line(line) })).collect();
             value.insert("history".to_owned(), history.into());
             let links: Vec<_> = user
                 .links
@@ -218,7 +219,12 @@ async fn show_one(
         let heading = context.console.tone(Tone::Strong, "History");
         context.console.line(heading);
         for (run, line) in history {
-            context.console.line(format!("  run {run}: {} ({}) {}", line.action, line.reason, show::changes(&line)));
+            context.console.line(format!(
+                "  run {run}: {} ({}) {}",
+                line.action,
+                line.reason,
+                show::changes(&line)
+            ));
         }
     }
     Ok(())
