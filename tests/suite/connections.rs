@@ -227,3 +227,26 @@ async fn what_is_no_plugin_is_not_added() {
     let csv = inst.usher(&["plugin", "show", "csv"]).await.ended(0).out;
     assert!(csv.contains("users") && csv.contains("delimiter") && csv.contains("asks for"), "{csv}");
 }
+
+#[tokio::test]
+async fn f10_a_secret_is_sealed_and_never_a_setting() {
+    let inst = Installation::new();
+    inst.usher(&["plugin", "add", SCRIPTED, "--yes"]).await.ended(0);
+    let script = Script::full([User::new("1").named("ann@a.x").into()]);
+    let script = format!("script={}", inst.file("script.json", script.to_json().unwrap()));
+    let refused = inst
+        .usher(&["connect", "scripted", "--set", &script, "--set", "token=hunter2", "--yes"])
+        .await
+        .ended(2);
+    assert!(refused.err.contains("--secret token="), "{}", refused.err);
+    let secret = format!("token=@{}", inst.file("token", "hunter2\n"));
+    let connected =
+        inst.usher(&["connect", "scripted", "--set", &script, "--secret", &secret, "--yes"]).await.ended(0);
+    sync(&inst, 0).await;
+    assert_eq!(names(&inst).await, ["ann@a.x"]);
+    assert!(!connected.text().contains("hunter2"));
+    for file in ["usher.db", "usher.db-wal"] {
+        let bytes = std::fs::read(inst.path().join("data").join(file)).unwrap_or_default();
+        assert!(!bytes.windows(7).any(|part| part == b"hunter2"), "{file} holds the secret");
+    }
+}

@@ -157,3 +157,20 @@ async fn f85_members_nobody_described_are_told() {
     assert_eq!(report["memberships"]["added"], 9);
     assert!(notes(&report).contains("memberships.csv"), "{report:#}");
 }
+
+#[tokio::test]
+async fn f85_a_row_without_a_key_is_told_in_every_run() {
+    let inst = people("id,userName\n1,ann@a.x\n,bob@a.x\n3,cat@a.x\n", &[]).await;
+    for result in ["success", "unchanged", "unchanged"] {
+        let report = sync(&inst, 0).await;
+        assert_eq!(report["result"], result, "{report:#}");
+        assert_eq!(report["quarantined"][0]["where"], "users.csv line 3", "{report:#}");
+    }
+    // Who leaves beside it stays until it can be told, and leaves then.
+    inst.file("users.csv", "id,userName\n1,ann@a.x\n,bob@a.x\n");
+    assert_eq!(sync(&inst, 0).await["users"]["deactivated"], 0);
+    assert_eq!(inst.active().await, ["ann@a.x", "cat@a.x"]);
+    inst.file("users.csv", "id,userName\n1,ann@a.x\n2,bob@a.x\n");
+    assert_eq!(sync(&inst, 0).await["users"]["deactivated"], 1);
+    assert_eq!(inst.active().await, ["ann@a.x", "bob@a.x"]);
+}

@@ -134,9 +134,11 @@ fn paths(paths: &[String]) -> Option<Json> {
     (!paths.is_empty()).then(|| paths.to_vec().into())
 }
 
-fn words(changes: &Changes) -> String {
+/// The reason of a line that changes fields: `department, title differ from the source`.
+pub fn differs(changes: &Changes) -> String {
     let names: Vec<_> = changes.keys().map(String::as_str).collect();
-    names.join(", ")
+    let verb = if names.len() == 1 { "differs" } else { "differ" };
+    format!("{} {verb} from the source", names.join(", "))
 }
 
 /// The line for a user, if anything is to be done. `bond` is none for a newcomer, `stored` none where there is no record.
@@ -196,7 +198,7 @@ pub fn user(
             } else if !stored.active && target.active {
                 line(Action::Reactivate, &target.name, "enabled at the source".to_owned(), changes)
             } else {
-                let reason = format!("{} differs from the source", words(&changes));
+                let reason = differs(&changes);
                 line(Action::Update, &target.name, reason, changes)
             }
         }
@@ -282,7 +284,7 @@ pub fn group(
             if changes.is_empty() {
                 return None;
             }
-            let reason = format!("{} differs from the source", words(&changes));
+            let reason = differs(&changes);
             line(Action::Update, &target.name, reason, changes)
         }
         (Incoming::LeftOut(_) | Incoming::Absent, Some(stored), Some(_)) if rules.removals => {

@@ -11,7 +11,7 @@ mod paths;
 mod scope;
 
 pub use decide::{
-    Bond, Departure, Incoming, LEAVING, Origin, Rules, StoredGroup, StoredUser, Target, group, user,
+    Bond, Departure, Incoming, LEAVING, Origin, Rules, StoredGroup, StoredUser, Target, differs, group, user,
 };
 pub use graph::{GroupGraph, GroupNode};
 pub use guard::{Count, GuardRules, Hold, judge};

@@ -80,6 +80,11 @@ impl Services {
         self.files.opened().await
     }
 
+    /// What an earlier part of the same read stored is there again.
+    pub fn take_up(&self, staged: &BTreeMap<String, Option<String>>) {
+        self.storage.take_up(staged);
+    }
+
     /// Stored values that the run changed; `None` for those removed.
     pub fn changes(&self) -> BTreeMap<String, Option<String>> {
         self.storage.changes()

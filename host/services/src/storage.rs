@@ -53,6 +53,11 @@ impl Storage {
             .collect()
     }
 
+    /// Takes up what an earlier part of the same read staged, so that the plugin finds what it wrote.
+    pub fn take_up(&self, staged: &BTreeMap<String, Option<String>>) {
+        self.values().staged.extend(staged.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+
     fn values(&self) -> std::sync::MutexGuard<'_, Values> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

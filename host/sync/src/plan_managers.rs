@@ -5,7 +5,7 @@ use crate::host::Host;
 use crate::plan::{Planner, row};
 use std::collections::BTreeSet;
 use usher_model::{MANAGER, fold};
-use usher_planner::{Action, Change, Changes, Line, RecordKind};
+use usher_planner::{Action, Change, Changes, Line, RecordKind, differs};
 use usher_store::ManagerRow;
 
 const PAGE: i64 = 1000;
@@ -71,17 +71,21 @@ fn with_manager(user: ManagerRow, name: Option<String>) -> Result<usher_store::L
     if let Some(mut line) = user.line {
         let mut changes: Changes = serde_json::from_str(&line.changes).unwrap_or_default();
         changes.insert(MANAGER.to_owned(), change);
+        if line.action == Action::Update.name() {
+            line.reason = differs(&changes);
+        }
         line.changes = serde_json::to_string(&changes).unwrap_or_default();
         return Ok(line);
     }
+    let changes = Changes::from([(MANAGER.to_owned(), change)]);
     let line = Line {
         kind: RecordKind::User,
         action: Action::Update,
         key: user.id,
         member: String::new(),
         name: user.name,
-        reason: "manager differs from the source".to_owned(),
-        changes: Changes::from([(MANAGER.to_owned(), change)]),
+        reason: differs(&changes),
+        changes,
     };
     Ok(row(&line, &user.record, 0))
 }

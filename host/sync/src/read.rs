@@ -102,6 +102,7 @@ impl Reader<'_> {
             .store
             .begin_read(self.lease, self.connection.id, &basis, cursor.is_some(), fresh, self.host.now())
             .await?;
+        self.services.take_up(&open.storage);
         let mut pages = Pages { open, position: Position::Fresh, seen: 0, empty: 0, total: 0, waits: 0 };
         pages.position = match (&pages.open.position, cursor) {
             (Some(token), _) => Position::Resume(token.clone()),

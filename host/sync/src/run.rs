@@ -211,13 +211,12 @@ impl Host {
             report.notes.push(format!("not at the source any more: {}", admission.scope.missing.join(", ")));
         }
         report.notes.extend(plan.notes.iter().cloned());
-        report.notes.extend(
-            services
-                .lines()
-                .into_iter()
-                .filter(|line| line.level == usher_services::Level::Warning)
-                .map(|line| line.text),
-        );
+        // A method that warns when it is configured warns in each of its instances.
+        for line in services.lines() {
+            if line.level == usher_services::Level::Warning && !report.notes.contains(&line.text) {
+                report.notes.push(line.text);
+            }
+        }
         store.collect_findings(lease, read).await?;
         let changes = self.count(lease, report).await?;
         report.plan = Some(plan.hash.to_string());
@@ -310,10 +309,8 @@ impl Host {
                 report.holds.clear();
                 report.applied = true;
                 request.progress.at(Phase::Apply, 0, None);
-                // Where nothing could be removed, a live source is read again: from the same cursor, or as a whole.
-                let keeps_place = sealed.removals()
-                    || (sealed.is_complete() && connection_reads_frozen(self, connection).await?);
-                let cursor = match (keeps_place, sealed.is_complete()) {
+                // Where nothing could be removed, the source is read again: from the same cursor, or as a whole.
+                let cursor = match (sealed.removals(), sealed.is_complete()) {
                     (true, _) => sealed.cursor.as_deref(),
                     (false, true) => None,
                     (false, false) => connection.cursor.as_deref(),
@@ -355,11 +352,6 @@ impl Host {
         self.store.end_run(lease, state, Some(&hash), &document, self.now()).await?;
         Ok(())
     }
-}
-
-/// Whether the connection's method reads frozen content: then a complete read's cursor holds even when nothing could be removed.
-async fn connection_reads_frozen(host: &Host, connection: &Connection) -> Result<bool, Fault> {
-    Ok(matches!(host.entry(connection).await?.plugin.about().absence, usher_runtime::Absence::Snapshot))
 }
 
 /// What a read rests on: scope, settings, granted rights, the plugin itself. The host's own rules (grace, guard) are no part of what the source gives.

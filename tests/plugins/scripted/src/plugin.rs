@@ -19,6 +19,10 @@ pub struct Settings {
     script: String,
     /// Changes a page, whatever the script says.
     page: Option<u32>,
+    /// A secret, so that tests can look for it where it mustn't be.
+    #[schemars(extend("writeOnly" = true))]
+    #[expect(dead_code, reason = "it never comes in here")]
+    token: Option<String>,
 }
 
 /// An instance; the script is fetched when it is first needed.
