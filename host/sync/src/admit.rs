@@ -8,7 +8,7 @@ use crate::progress::{Phase, Progress};
 use std::collections::BTreeMap;
 use usher_model::{MANAGER, fold};
 use usher_planner::{GroupGraph, GroupNode, InScope, Scope};
-use usher_store::{Lease, Outcome, Read, ReviewPage, UserReview, Verdict};
+use usher_store::{GroupReview, Lease, Outcome, Read, ReviewPage, UserReview, Verdict};
 
 /// Groups, nesting and scope of one run.
 pub struct Admission {
@@ -49,21 +49,31 @@ pub async fn groups(
         }
     }
     host.store.review_groups(lease, read, &pages).await?;
-    let nodes = reviews.into_iter().filter_map(|review| {
-        let mut group = review.raw?;
-        let mut left_out = None;
-        if let Some(outcome) = &review.outcome {
-            outcome.edit_group(&mut group);
-            left_out = (outcome.decision == Verdict::LeaveOut).then(|| outcome.words());
-        }
-        Some(GroupNode { name: group.label().to_owned(), kind: group.kind, id: group.id, left_out })
-    });
-    let graph = GroupGraph::new(nodes, host.store.group_edges(read).await?);
-    let scope = scope.judge(&graph);
-    Ok(Admission { graph, scope })
+    Admission::of(host, read, scope, reviews).await
 }
 
 impl Admission {
+    /// From reviewed groups, as their outcomes leave them.
+    pub async fn of(
+        host: &Host,
+        read: Read,
+        scope: &Scope,
+        reviews: Vec<GroupReview>,
+    ) -> Result<Self, Fault> {
+        let nodes = reviews.into_iter().filter_map(|review| {
+            let mut group = review.raw?;
+            let mut left_out = None;
+            if let Some(outcome) = &review.outcome {
+                outcome.edit_group(&mut group);
+                left_out = (outcome.decision == Verdict::LeaveOut).then(|| outcome.words());
+            }
+            Some(GroupNode { name: group.label().to_owned(), kind: group.kind, id: group.id, left_out })
+        });
+        let graph = GroupGraph::new(nodes, host.store.group_edges(read).await?);
+        let scope = scope.judge(&graph);
+        Ok(Self { graph, scope })
+    }
+
     /// The places of groups in the graph.
     pub fn places(&self, ids: &[String]) -> Vec<usize> {
         ids.iter().filter_map(|id| self.graph.at(id)).collect()

@@ -1,12 +1,13 @@
 //! Why somebody is in, out, or as they are: worked out anew from mirror, policies and history, step by step.
 
+use crate::admit::Admission;
 use crate::chain::{Chain, Surrounded};
 use crate::fault::Fault;
 use crate::host::Host;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use usher_model::{MANAGER, User};
-use usher_planner::{GroupGraph, GroupNode, InScope};
+use usher_planner::{GroupGraph, InScope};
 use usher_store::{Connection, Mirror, Read, UserRow, Verdict};
 
 /// One step of an explanation.
@@ -69,23 +70,8 @@ struct Ground {
 
 impl Ground {
     async fn of(host: &Host, connection: &Connection, read: Read) -> Result<Self, Fault> {
-        let nodes: Vec<_> = host
-            .store
-            .groups_for_review(read)
-            .await?
-            .into_iter()
-            .filter_map(|review| {
-                let mut group = review.raw?;
-                let mut left_out = None;
-                if let Some(outcome) = &review.outcome {
-                    outcome.edit_group(&mut group);
-                    left_out = (outcome.decision == Verdict::LeaveOut).then(|| outcome.words());
-                }
-                Some(GroupNode { name: group.label().to_owned(), kind: group.kind, id: group.id, left_out })
-            })
-            .collect();
-        let graph = GroupGraph::new(nodes, host.store.group_edges(read).await?);
-        let scope = connection.scope.judge(&graph);
+        let reviews = host.store.groups_for_review(read).await?;
+        let Admission { graph, scope } = Admission::of(host, read, &connection.scope, reviews).await?;
         Ok(Self { graph, scope })
     }
 
