@@ -34,4 +34,5 @@ mod reads;
 mod runs;
 mod scope;
 mod t1;
+mod terminal;
 mod why;

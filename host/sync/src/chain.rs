@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use usher_model::{Digester, Group, USER_NAME, User, Value};
 use usher_runtime::contract::hook::{Candidate, Decision, GroupName, Verdict as Answer};
 use usher_runtime::{Policy, Reads};
-use usher_services::Services;
 use usher_store::{Outcome, Verdict};
 
 /// Records handed to a policy in one call.
@@ -53,38 +52,16 @@ impl Chain {
         let mut links = Vec::new();
         let mut digest = Digester::new();
         let now = host.clock.now();
-        let services = Services::new(now);
         for row in host.store.policies(tenant).await? {
-            let entry = host.catalogue.find(tenant, &row.plugin).await.map_err(|error| {
+            let entry = host.find(tenant, &row.plugin).await?;
+            let policy = host.policy(&entry, &row.settings).await?.map_err(|problems| {
                 Fault::new(
-                    Class::Plugin,
-                    error.to_string(),
-                    "add the plugin again, or take the policy out of the chain",
+                    Class::Settings,
+                    format!("policy {}: {}", row.name, problems.join("; ")),
+                    format!("correct it with `usher policy set {}`", row.name),
                 )
             })?;
             let settings = row.settings.to_string();
-            let failed = |error| Fault::of_call(&row.plugin, error);
-            let mut policy = host
-                .catalogue
-                .runtime()
-                .policy(
-                    &entry.plugin,
-                    &entry.grant,
-                    services.offer(),
-                    &host.options.policy_limits,
-                    services.environment(0),
-                )
-                .await
-                .map_err(failed)?;
-            if let Err(problems) = policy.configure(&settings).await.map_err(failed)? {
-                let words: Vec<_> =
-                    problems.iter().map(|problem| format!("{}: {}", problem.place, problem.why)).collect();
-                return Err(Fault::new(
-                    Class::Settings,
-                    format!("policy {}: {}", row.name, words.join("; ")),
-                    format!("correct it with `usher policy set {}`", row.name),
-                ));
-            }
             digest.part(&row.name).part(entry.plugin.hash()).part(&settings);
             let reads = entry.plugin.about().reads;
             links.push(Link { name: row.name, plugin: row.plugin, reads, policy });

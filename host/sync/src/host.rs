@@ -5,8 +5,9 @@ use crate::fault::{Class, Fault};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use usher_runtime::contract::model::Problem;
 use usher_runtime::contract::source::Report as CheckReport;
-use usher_runtime::{Limits, Method};
+use usher_runtime::{Limits, Method, Policy};
 use usher_services::{Clock, Services};
 use usher_store::{Connection, Store};
 
@@ -115,15 +116,11 @@ impl Host {
         }
         match method.configure(&settings.to_string()).await.map_err(failed)? {
             Ok(()) => Ok(method),
-            Err(problems) => {
-                let words: Vec<_> =
-                    problems.iter().map(|problem| format!("{}: {}", problem.place, problem.why)).collect();
-                Err(Fault::new(
-                    Class::Settings,
-                    words.join("; "),
-                    "correct the settings with `usher connect`, then run it again",
-                ))
-            }
+            Err(problems) => Err(Fault::new(
+                Class::Settings,
+                words(problems).join("; "),
+                "correct the settings with `usher connect`, then run it again",
+            )),
         }
     }
 
@@ -143,11 +140,19 @@ impl Host {
         plugin: &str,
         settings: &serde_json::Value,
     ) -> Result<Vec<String>, Fault> {
-        let entry = self.catalogue.find(tenant, plugin).await.map_err(|error| {
-            Fault::new(Class::Plugin, error.to_string(), "`usher plugin list` shows which plugins there are")
-        })?;
+        let entry = self.find(tenant, plugin).await?;
+        Ok(self.policy(&entry, settings).await?.err().unwrap_or_default())
+    }
+
+    /// An instance of a policy that took its settings, or what it says against them.
+    pub(crate) async fn policy(
+        &self,
+        entry: &Entry,
+        settings: &serde_json::Value,
+    ) -> Result<Result<Policy, Vec<String>>, Fault> {
+        let id = &entry.plugin.about().id;
+        let failed = |error| Fault::of_call(id, error);
         let services = Services::new(self.clock.now());
-        let failed = |error| Fault::of_call(plugin, error);
         let mut policy = self
             .catalogue
             .runtime()
@@ -161,8 +166,7 @@ impl Host {
             .await
             .map_err(failed)?;
         let answer = policy.configure(&settings.to_string()).await.map_err(failed)?;
-        let problems = answer.err().unwrap_or_default();
-        Ok(problems.into_iter().map(|problem| format!("{}: {}", problem.place, problem.why)).collect())
+        Ok(answer.map(|()| policy).map_err(words))
     }
 
     /// A configured method outside a run: for looking at the source.
@@ -174,8 +178,20 @@ impl Host {
     }
 
     pub(crate) async fn entry(&self, connection: &Connection) -> Result<Entry, Fault> {
-        self.catalogue.find(connection.tenant, &connection.method).await.map_err(|error| {
-            Fault::new(Class::Plugin, error.to_string(), "`usher plugin list` shows which plugins there are")
+        self.find(connection.tenant, &connection.method).await
+    }
+
+    pub(crate) async fn find(&self, tenant: i64, plugin: &str) -> Result<Entry, Fault> {
+        self.catalogue.find(tenant, plugin).await.map_err(|error| {
+            Fault::new(
+                Class::Plugin,
+                error.to_string(),
+                "`usher plugin list` shows which plugins there are; add it again, or do without it",
+            )
         })
     }
+}
+
+fn words(problems: Vec<Problem>) -> Vec<String> {
+    problems.into_iter().map(|problem| format!("{}: {}", problem.place, problem.why)).collect()
 }

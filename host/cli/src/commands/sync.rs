@@ -153,8 +153,10 @@ async fn interactive(
 ) -> Result<Status, CliError> {
     let host = context.host().await?;
     let shown = Mutex::new(false);
+    let progress = context.console.progress();
     let console = Mutex::new(&mut context.console);
     let ask = |report: &Report| -> bool {
+        progress.clear();
         let Ok(mut console) = console.lock() else { return false };
         // The question comes from inside the run, which has its lease renewed while somebody reads.
         let printed = tokio::task::block_in_place(|| {
@@ -190,9 +192,10 @@ async fn interactive(
             intent: Intent::Sync,
             consent: Consent::Ask(&ask),
             started_by: STARTED_BY,
-            progress: &usher_sync::Silent,
+            progress: &progress,
         })
         .await?;
+    progress.clear();
     let shown = shown.into_inner().unwrap_or(false);
     print(context, connection, &report, Intent::Sync, shown, args.all).await
 }
