@@ -32,67 +32,25 @@ const IN: &str = "((l.record IS NOT NULL AND l.left_at IS NULL AND (n.action IS 
      OR n.action IN ('create', 'link', 'reactivate'))";
 
 impl Store {
-    /// The next due users after an id who are in and who have, or should have, a manager; also users whose present manager goes out by this plan.
-    pub async fn manager_rows(
+    /// The next users after an id whose manager is looked at, in order: those who are due, and those whose present manager goes out by this plan.
+    pub async fn manager_candidates(
         &self,
         read: Read,
         run: i64,
         after: &str,
         limit: i64,
-    ) -> Result<Vec<ManagerRow>, StoreError> {
-        let sql = format!(
-            "SELECT json_group_array(json_object('id', id, 'name', name, 'record', record, 'named', named, 'manager', manager, 'now', now,
-                 'line', CASE WHEN action IS NULL THEN NULL ELSE json_object('kind', 'user', 'source_id', id,
-                     'member_id', '', 'action', action, 'record', record, 'member', '', 'name', name,
-                     'reason', reason, 'changes', changes, 'owns', owns, 'away', away) END)) FROM (
-             SELECT d.source_id AS id, COALESCE(n.name, u.user_name) AS name, COALESCE(l.record, n.record) AS record,
-                 CASE WHEN s.op IN (1, 4, 5) THEN s.manager ELSE m.manager END AS named, u.manager, b.user_name AS now,
-                 n.action, n.reason, n.changes, n.owns, n.away
-             FROM (SELECT source_id FROM staged_users WHERE tenant = $1 AND read = $2 AND op IN (1, 4, 5) AND source_id > $5
-                   UNION
-                   SELECT ol.source_id FROM lines g CROSS JOIN users o CROSS JOIN user_links ol
-                   WHERE o.tenant = $1 AND o.manager = g.record
-                     AND ol.tenant = $1 AND ol.connection = $3 AND ol.record = o.id AND g.tenant = $1 AND g.run = $4 AND g.kind = 'user' AND ol.source_id > $5
-                     AND g.action IN ('delete', 'unlink', 'deactivate')
-                   ORDER BY 1 LIMIT $6) d
-             LEFT JOIN staged_users s ON s.tenant = $1 AND s.read = $2 AND s.source_id = d.source_id
-             LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = d.source_id
-             LEFT JOIN user_links l ON l.tenant = $1 AND l.connection = $3 AND l.source_id = d.source_id
-             LEFT JOIN lines n ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = d.source_id
-                 AND n.member_id = ''
-             LEFT JOIN users u ON u.tenant = $1 AND u.id = l.record
-             LEFT JOIN users b ON b.tenant = $1 AND b.id = u.manager
-             WHERE {IN} AND (u.id IS NULL OR u.origin = $3) AND (s.problem IS NULL))"
-        );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(read.tenant)
-            .bind(read.id)
-            .bind(read.connection)
-            .bind(run)
-            .bind(after)
-            .bind(limit)
-            .fetch_one(self.pool())
-            .await?;
-        page(&row)
-    }
-
-    /// How far a page of [`Self::manager_rows`] reached, whether or not its users were wanted.
-    pub async fn manager_page_end(
-        &self,
-        read: Read,
-        run: i64,
-        after: &str,
-        limit: i64,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Vec<String>, StoreError> {
         let row = sqlx::query(
-            "SELECT MAX(source_id) FROM (SELECT source_id FROM staged_users WHERE tenant = $1 AND read = $2
-                   AND op IN (1, 4, 5) AND source_id > $5
-               UNION
-               SELECT ol.source_id FROM lines g CROSS JOIN users o CROSS JOIN user_links ol
-               WHERE o.tenant = $1 AND o.manager = g.record
-                 AND ol.tenant = $1 AND ol.connection = $3 AND ol.record = o.id AND g.tenant = $1 AND g.run = $4 AND g.kind = 'user' AND ol.source_id > $5
-                 AND g.action IN ('delete', 'unlink', 'deactivate')
-               ORDER BY 1 LIMIT $6)",
+            "SELECT json_group_array(source_id) FROM (
+             SELECT source_id FROM (SELECT source_id FROM staged_users
+                 WHERE tenant = $1 AND read = $2 AND op IN (1, 4, 5) AND source_id > $5 ORDER BY source_id LIMIT $6) d
+             UNION
+             SELECT source_id FROM (SELECT ol.source_id FROM lines g CROSS JOIN users o CROSS JOIN user_links ol
+                 WHERE g.tenant = $1 AND g.run = $4 AND g.kind = 'user' AND g.action IN ('delete', 'unlink', 'deactivate')
+                   AND o.tenant = $1 AND o.manager = g.record
+                   AND ol.tenant = $1 AND ol.connection = $3 AND ol.record = o.id AND ol.source_id > $5
+                 ORDER BY ol.source_id LIMIT $6) w
+             ORDER BY 1 LIMIT $6)",
         )
         .bind(read.tenant)
         .bind(read.id)
@@ -102,7 +60,44 @@ impl Store {
         .bind(limit)
         .fetch_one(self.pool())
         .await?;
-        Ok(sqlx::Row::try_get(&row, 0)?)
+        page(&row)
+    }
+
+    /// Those of these users who are in after this run and who have, or should have, a manager.
+    pub async fn manager_rows(
+        &self,
+        read: Read,
+        run: i64,
+        ids: &[String],
+    ) -> Result<Vec<ManagerRow>, StoreError> {
+        let sql = format!(
+            "SELECT json_group_array(json_object('id', id, 'name', name, 'record', record, 'named', named, 'manager', manager, 'now', now,
+                 'line', CASE WHEN action IS NULL THEN NULL ELSE json_object('kind', 'user', 'source_id', id,
+                     'member_id', '', 'action', action, 'record', record, 'member', '', 'name', name,
+                     'reason', reason, 'changes', changes, 'owns', owns, 'away', away) END)) FROM (
+             SELECT j.value AS id, COALESCE(n.name, u.user_name) AS name, COALESCE(l.record, n.record) AS record,
+                 CASE WHEN s.op IN (1, 4, 5) THEN s.manager ELSE m.manager END AS named, u.manager, b.user_name AS now,
+                 n.action, n.reason, n.changes, n.owns, n.away
+             FROM json_each($5) j
+             LEFT JOIN staged_users s ON s.tenant = $1 AND s.read = $2 AND s.source_id = j.value
+             LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = j.value
+             LEFT JOIN user_links l ON l.tenant = $1 AND l.connection = $3 AND l.source_id = j.value
+             LEFT JOIN lines n ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = j.value
+                 AND n.member_id = ''
+             LEFT JOIN users u ON u.tenant = $1 AND u.id = l.record
+             LEFT JOIN users b ON b.tenant = $1 AND b.id = u.manager
+             WHERE {IN} AND (u.id IS NULL OR u.origin = $3) AND s.problem IS NULL)
+             WHERE named IS NOT NULL OR manager IS NOT NULL"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(read.tenant)
+            .bind(read.id)
+            .bind(read.connection)
+            .bind(run)
+            .bind(rows(&ids)?)
+            .fetch_one(self.pool())
+            .await?;
+        page(&row)
     }
 
     /// Record and userName, after this run, of those who are in and are named so: by source id, or by folded userName.

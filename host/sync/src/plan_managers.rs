@@ -19,9 +19,11 @@ impl Planner<'_> {
         let mut after = String::new();
         let mut missing = BTreeSet::new();
         let mut without = 0_u64;
-        while let Some(end) = host.store.manager_page_end(read, run, &after, PAGE).await? {
-            let page = host.store.manager_rows(read, run, &after, PAGE).await?;
-            after = end;
+        loop {
+            let candidates = host.store.manager_candidates(read, run, &after, PAGE).await?;
+            let Some(last) = candidates.last() else { break };
+            after.clone_from(last);
+            let page = host.store.manager_rows(read, run, &candidates).await?;
             let named: Vec<_> = page
                 .iter()
                 .filter_map(|row| row.named.as_deref())
