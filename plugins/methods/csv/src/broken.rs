@@ -134,6 +134,15 @@ impl Broken {
     }
 }
 
+/// What the operator should look at and that belongs to no single record: a note of the run, a warning in `check`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// What is so.
+    pub what: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
 /// A row that can't be read. It is quarantined and the others go on.
 #[derive(Clone, Debug, PartialEq)]
 pub enum BadRow {
@@ -151,10 +160,18 @@ pub enum BadRow {
         /// The header's.
         expected: usize,
     },
+    /// The header once more.
+    Header {
+        /// The line.
+        line: u32,
+    },
     /// Text behind a closing quote, in this column (from 1).
     Astray(usize),
-    /// A quote in the wrong place of a row that goes over several lines: rows may have been swallowed.
+    /// A quote in the wrong place of a row that goes over several lines, or lines inside it that look like rows: rows may
+    /// have been swallowed.
     Swallowed {
+        /// Its first line.
+        from: u32,
         /// Its last line.
         until: u32,
     },
@@ -181,6 +198,8 @@ pub enum BadRow {
         column: String,
         /// What stands there.
         value: String,
+        /// Whether no other column feeds `active`.
+        is_alone: bool,
     },
     /// Neither user nor group.
     MemberKind(String),
@@ -189,7 +208,7 @@ pub enum BadRow {
         /// The other line.
         other: u32,
     },
-    /// The last line break was there last time.
+    /// The last line break was there last time, so the file may be cut, and its last row with it.
     LostNewline,
 }
 
@@ -213,9 +232,13 @@ impl BadRow {
                 format!("the last row has {found} of {expected} fields: the file may be cut")
             }
             Self::Astray(column) => format!("there is text behind the closing quote of field {column}"),
-            Self::Swallowed { until } => format!(
-                "a quote is in the wrong place and the row goes on to line {until}: it may have swallowed others"
+            Self::Swallowed { from, until } => format!(
+                "a quote is in the wrong place: the row begins on line {from} and goes on to line {until}, so it may \
+                 have swallowed others"
             ),
+            Self::Header { line } => {
+                format!("line {line} repeats the header, as if two files were put together")
+            }
             Self::Undecodable { column, encoding } => {
                 format!("“{column}” holds bytes that are not {encoding}")
             }
@@ -226,10 +249,15 @@ impl BadRow {
             Self::BadKey(column) => {
                 format!("“{column}” is longer than 512 bytes or holds control characters")
             }
-            Self::Truth { column, value } => format!(
+            Self::Truth { column, value, is_alone } => format!(
                 "“{column}” says “{}”, which is neither active nor inactive: add the word to `active_values` or \
-                 `inactive_values`",
-                short(value)
+                 `inactive_values`{}",
+                short(value),
+                if *is_alone {
+                    ""
+                } else {
+                    ", or set `mapping.active` to the only column that is to be read"
+                }
             ),
             Self::MemberKind(value) => {
                 format!("the member's kind is “{}”, neither user nor group", short(value))

@@ -2,8 +2,10 @@
 
 use crate::broken::Broken;
 use crate::columns::Columns;
+use crate::encoding::Encoding;
 use crate::files::Outside;
 use crate::groups::GroupColumns;
+use crate::headers::instead_of;
 use crate::memberships::MembershipColumns;
 use crate::read::{Reading, Sink};
 use crate::settings::{Preset, Settings};
@@ -79,6 +81,9 @@ pub fn report(outside: &mut dyn Outside, settings: &Settings) -> Result<Report, 
         Ok(is_whole) => is_whole,
         Err(fault) => return failed(findings, fault),
     };
+    for note in reading.guesses() {
+        findings.push(warning(note.what, &note.advice));
+    }
     let counts = reading.counts();
     let told =
         format!("{} users, {} groups, {} memberships", counts.users, counts.groups, counts.memberships);
@@ -110,8 +115,8 @@ pub fn report(outside: &mut dyn Outside, settings: &Settings) -> Result<Report, 
             },
         ));
     }
-    for line in reading.stranger_lines() {
-        findings.push(warning(line, "such memberships have no effect until both sides are there"));
+    for note in reading.strangers() {
+        findings.push(warning(note.what, &note.advice));
     }
     Ok(Report { findings, counts: is_whole.then_some(counts), verified_domains: Vec::new() })
 }
@@ -146,6 +151,7 @@ fn understood(table: &Table, setting: &str, settings: &Settings) -> Result<Vec<F
             feeds.extend(columns.kind.map(|column| ("kind", column)));
             feeds.extend(columns.others.iter().map(|(column, attribute)| (attribute.as_str(), *column)));
             findings.push(told("groups", feeds));
+            findings.extend(reserved(&columns.reserved, "group_mapping"));
         }
         _ => {
             let columns = MembershipColumns::of(table, settings)?;
@@ -165,11 +171,15 @@ fn describe(table: &Table) -> String {
         b'|' => "vertical bars",
         _ => "its own delimiter",
     };
+    let encoding = match table.encoding {
+        _ if table.is_guess() => "encoding guessed",
+        Encoding::Ascii if !table.is_drained() => "ASCII at its beginning",
+        encoding => encoding.name(),
+    };
     let mut text = format!(
-        "{}: {} bytes, {}, {} columns separated by {delimiter}",
+        "{}: {} bytes, {encoding}, {} columns separated by {delimiter}",
         table.file.name,
         table.file.size,
-        table.encoding.name(),
         table.headers.len()
     );
     for skipped in &table.preamble.skipped {
@@ -238,5 +248,18 @@ fn columns(columns: &Columns, headers: &[String]) -> Vec<Finding> {
             columns.unused.iter().map(|(header, why)| format!("“{header}” ({why})")).collect();
         findings.push(good(format!("not read: {}", unused.join(", "))));
     }
+    findings.extend(reserved(&columns.reserved, "mapping"));
     findings
+}
+
+/// Columns that need another name to be read.
+fn reserved(headers: &[String], mapping: &str) -> Option<Finding> {
+    let first = headers.first()?;
+    Some(warning(
+        format!("not read: “{}”, because Usher itself has something of that name", headers.join("”, “")),
+        &format!(
+            "map it to another name, such as `{mapping}.{}={first}`; an empty header leaves it out",
+            instead_of(first)
+        ),
+    ))
 }

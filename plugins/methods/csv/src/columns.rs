@@ -1,7 +1,7 @@
 //! Which column of a users file feeds what: the recognised shape, and the operator's mapping over it.
 
 use crate::broken::Broken;
-use crate::headers::{Meaning, fold, is_password};
+use crate::headers::{Meaning, fold, is_password, is_reserved};
 use crate::settings::{Preset, Settings};
 use crate::shape::Shape;
 use std::collections::BTreeMap;
@@ -72,6 +72,8 @@ pub struct Columns {
     pub display_name: Option<(Option<usize>, Option<usize>)>,
     /// Headers that feed nothing, and why.
     pub unused: Vec<(String, String)>,
+    /// Headers that feed nothing because an attribute can't be called so.
+    pub reserved: Vec<String>,
 }
 
 /// The longest name of an attribute that a host takes, in bytes.
@@ -124,6 +126,7 @@ impl Columns {
             groups: None,
             display_name: None,
             unused: Vec::new(),
+            reserved: Vec::new(),
         };
         columns.assign(headers, &mapped, &left_out);
         columns.complete(&left_out);
@@ -162,6 +165,13 @@ impl Columns {
                 Err("it has no header".to_owned())
             } else if is_password(header) {
                 Err("passwords are never read".to_owned())
+            } else if !is_mapped
+                && matches!(meaning, None | Some(Meaning::Key))
+                && is_reserved(&self.shape.label(header))
+                && !left_out.contains(&self.shape.label(header))
+            {
+                self.reserved.push(header.clone());
+                continue;
             } else {
                 self.feed(column, header, meaning, is_mapped, &mut taken, &dropped)
             };
@@ -220,7 +230,10 @@ impl Columns {
             if taken.contains_key(&slot) {
                 return Err(format!("{} is read from another column", feed.attribute()));
             }
-            taken.insert(slot, column);
+            // Several columns may say whether somebody is active; a mapped one says it alone.
+            if !matches!(feed, Feed::Active { .. }) {
+                taken.insert(slot, column);
+            }
         }
         self.feeds.push((column, feed));
         Ok(())

@@ -40,6 +40,17 @@ impl Encoding {
         }
     }
 
+    /// As it is written in the setting `encoding`.
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::Ascii | Self::Utf8 => "utf-8",
+            Self::Utf16Le => "utf-16le",
+            Self::Utf16Be => "utf-16be",
+            Self::Windows1252 => "windows-1252",
+            Self::Cp949 => "cp949",
+        }
+    }
+
     /// Whether the bytes are turned into UTF-8 before rows are split.
     pub fn is_wide(self) -> bool {
         matches!(self, Self::Utf16Le | Self::Utf16Be)

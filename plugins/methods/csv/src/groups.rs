@@ -2,7 +2,7 @@
 
 use crate::broken::{BadRow, Broken};
 use crate::columns::column_of;
-use crate::headers::fold;
+use crate::headers::{fold, is_reserved};
 use crate::keys::{Keys, fingerprint};
 use crate::settings::Settings;
 use crate::table::{Row, Table};
@@ -21,6 +21,8 @@ pub struct GroupColumns {
     pub kind: Option<usize>,
     /// The other columns and their attributes.
     pub others: Vec<(usize, String)>,
+    /// Headers that feed nothing because an attribute can't be called so.
+    pub reserved: Vec<String>,
 }
 
 const IDS: &[&str] =
@@ -62,7 +64,7 @@ impl GroupColumns {
             headers: headers.clone(),
         })?;
         let kind = find("kind", KINDS)?;
-        let mut others = Vec::new();
+        let (mut others, mut reserved) = (Vec::new(), Vec::new());
         for (attribute, header) in mapping {
             if !matches!(attribute.as_str(), "id" | "displayName" | "kind") && !header.trim().is_empty() {
                 others.push((
@@ -83,11 +85,15 @@ impl GroupColumns {
                 _ => header.clone(),
             };
             let known = others.iter().any(|(_, other)| *other == attribute);
-            if !is_read && !header.is_empty() && header.len() <= 256 && !known && !left_out(&attribute) {
-                others.push((column, attribute));
+            if is_read || header.is_empty() || header.len() > 256 || known || left_out(&attribute) {
+                continue;
+            }
+            match is_reserved(&attribute) {
+                true => reserved.push(attribute),
+                false => others.push((column, attribute)),
             }
         }
-        Ok(Self { key, name, kind, others })
+        Ok(Self { key, name, kind, others, reserved })
     }
 
     /// The row's key.
@@ -152,6 +158,11 @@ impl GroupIndex {
     /// A name by which the group can be meant.
     pub fn name(&mut self, name: &str, id: &str) {
         self.names.entry(name.to_owned()).and_modify(|id| *id = None).or_insert_with(|| Some(id.to_owned()));
+    }
+
+    /// Whether a reference is a name that several groups have.
+    pub fn is_doubtful(&self, reference: &str) -> bool {
+        !self.ids.contains(fingerprint(reference)) && self.names.get(reference) == Some(&None)
     }
 
     /// The id that a reference means: ids go before names.

@@ -49,9 +49,39 @@ pub fn is_password(header: &str) -> bool {
     folded == "pwd" || PASSWORDS.iter().any(|word| folded.contains(word))
 }
 
+/// What the host itself says of a user or a group. An attribute of such a name would be lost, or stand beside the host's own.
+const RESERVED: &[&str] =
+    &["id", "groups", "members", "path", "connection", "origin", "leaving", "meta", "schemas"];
+
+/// Whether an attribute can't be called so. Case doesn't count (RFC 7643 section 2.1).
+pub fn is_reserved(attribute: &str) -> bool {
+    RESERVED.iter().any(|name| name.eq_ignore_ascii_case(attribute.trim()))
+}
+
+/// Another name for such an attribute: `sourcePath` for `path`.
+pub fn instead_of(attribute: &str) -> String {
+    let mut letters = attribute.trim().chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    std::iter::once("source".to_owned()).chain(first.map(String::from)).chain([letters.collect()]).collect()
+}
+
 const SIGN_IN: Meaning<'static> = Unused("it changes with every sign-in");
 const USAGE: Meaning<'static> = Unused("it changes all the time");
 const RECOVERY: Meaning<'static> = Unused("it is private, for recovering the account");
+const SECOND: Meaning<'static> = Unused("it is often private, for recovering the account");
+
+/// What a column is by the words of its header, where no table has it: second addresses and what accounts are recovered with are
+/// nobody's business.
+pub fn by_words(folded: &str) -> Option<Meaning<'static>> {
+    let has = |words: &[&str]| words.iter().any(|word| folded.contains(word));
+    if has(&["recovery"]) && has(&["mail", "phone"]) {
+        Some(RECOVERY)
+    } else if has(&["secondary", "secondemail", "2ndemail", "backup"]) && has(&["mail"]) {
+        Some(SECOND)
+    } else {
+        None
+    }
+}
 
 /// Keys, best first, in any shape: what stays when somebody is renamed before what doesn't.
 pub const KEYS: &[&str] = &[
@@ -163,10 +193,6 @@ pub const COMMON: &[(&str, Meaning<'static>)] = &[
     ("emailsworkvalue", Email),
     ("workemail", Email),
     ("이메일", Email),
-    ("secondaryemail", OtherEmail),
-    ("secondemail", OtherEmail),
-    ("worksecondaryemail", OtherEmail),
-    ("homesecondaryemail", OtherEmail),
     ("emailshome", OtherEmail),
     ("emailshomevalue", OtherEmail),
     ("homeemail", OtherEmail),
@@ -288,8 +314,7 @@ pub const GOOGLE: &[(&str, Meaning<'static>)] = &[
     ("buildingid", Text("buildingId")),
     ("floorname", Text("floorName")),
     ("floorsection", Text("floorSection")),
-    ("recoveryemail", RECOVERY),
-    ("recoveryphone", RECOVERY),
+    ("worksecondaryemail", OtherEmail),
     ("emailusage", USAGE),
     ("driveusage", USAGE),
     ("photosusage", USAGE),
@@ -308,12 +333,10 @@ pub const ENTRA: &[(&str, Meaning<'static>)] = &[
     ("usagelocation", Text("usageLocation")),
 ];
 
-/// Okta's profile. The second address is for recovering the account.
+/// Okta's profile.
 pub const OKTA: &[(&str, Meaning<'static>)] = &[
     ("oktauserid", Key),
     ("oktaid", Key),
-    ("secondemail", RECOVERY),
-    ("secondaryemail", RECOVERY),
     ("lastpasswordchange", SIGN_IN),
     ("statuschanged", USAGE),
     ("activated", USAGE),

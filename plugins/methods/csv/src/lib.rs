@@ -16,6 +16,7 @@ pub mod encoding;
 pub mod files;
 pub mod groups;
 pub mod headers;
+pub mod kept;
 pub mod keys;
 pub mod memberships;
 pub mod names;

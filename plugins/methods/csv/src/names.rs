@@ -38,6 +38,11 @@ impl Names {
         self.ids.push('\n');
     }
 
+    /// Whether several users have this name.
+    pub fn is_doubtful(&self, name: &str) -> bool {
+        self.index.get(fingerprint(name.to_lowercase())) == Some(DOUBTFUL)
+    }
+
     /// The one user of this name.
     pub fn id_of(&self, name: &str) -> Option<&str> {
         let at = self.index.get(fingerprint(name.to_lowercase())).filter(|at| *at != DOUBTFUL)?;

@@ -1,5 +1,6 @@
 //! A read cut into pages, for the host.
 
+use crate::broken::Note;
 use crate::files::Outside;
 use crate::read::{Reading, Sink, Strangers};
 use crate::token::Token;
@@ -37,7 +38,7 @@ impl Reading {
             }
         }
         self.token = None;
-        self.tell_strangers(outside);
+        self.conclude(outside)?;
         let seal =
             Seal { covers: Coverage::Everything(self.counts()), cursor: Some(self.cursor().to_owned()) };
         Ok(Page { changes: out.changes, next: Next::End(seal), expected: self.expected() })
@@ -56,34 +57,75 @@ impl Reading {
         self.expected.and_then(|expected| u32::try_from(expected).ok())
     }
 
-    fn tell_strangers(&self, outside: &mut dyn Outside) {
-        for line in self.stranger_lines() {
-            outside.warn(&line);
+    /// Tells what belongs to no single record, and keeps what the next read has to know.
+    fn conclude(&mut self, outside: &mut dyn Outside) -> Result<(), Fault> {
+        for line in &self.gone {
+            outside.warn(line);
         }
+        for note in self.guesses() {
+            outside.warn(&format!("{}; {}", note.what, note.advice));
+        }
+        for note in self.strangers() {
+            outside.warn(&note.what);
+        }
+        for (key, value) in self.to_keep.drain(..) {
+            if outside.recall(&key)?.as_deref() != Some(value.as_str()) {
+                outside.remember(&key, &value)?;
+            }
+        }
+        Ok(())
     }
 
-    /// What the operator should know about memberships that name nobody, or no group, of the files.
-    pub fn stranger_lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        let Strangers { count, first } = self.strange_members;
-        if count > 0
-            && let Some(file) = &self.files.memberships
-        {
-            lines.push(format!(
-                "{count} rows of {} name a member that is not in {}; the first is line {first}",
-                file.name, self.files.users.name
-            ));
+    /// What the operator should know about memberships that name nobody, or no group, of the files, or several.
+    pub fn strangers(&self) -> Vec<Note> {
+        let mut notes = Vec::new();
+        let mut tell = |what, advice: &str| notes.push(Note { what, advice: advice.to_owned() });
+        let nowhere = "such memberships have no effect until both sides are there";
+        let by_id = "such memberships have no effect until they name one by its id";
+        let users = &self.files.users.name;
+        if let Some(file) = self.files.memberships.as_ref().map(|file| &file.name) {
+            let Strangers { count, first, .. } = &self.strange_members;
+            if *count > 0 {
+                tell(
+                    format!(
+                        "{count} rows of {file} name a member that is not in {users}; the first is line {first}"
+                    ),
+                    nowhere,
+                );
+            }
+            let Strangers { count, first, name } = &self.doubtful_members;
+            if *count > 0 {
+                tell(
+                    format!(
+                        "{count} rows of {file} name a member by a name or address that several have: use ids there; \
+                         the first is “{name}” on line {first}"
+                    ),
+                    by_id,
+                );
+            }
         }
-        let Strangers { count, first } = self.strange_groups;
-        if count > 0
-            && let Some(groups) = &self.files.groups
-        {
-            lines.push(format!(
-                "{count} memberships name a group that is not in {}; the first is on line {first}",
-                groups.name
-            ));
+        if let Some(groups) = self.files.groups.as_ref().map(|file| &file.name) {
+            let Strangers { count, first, .. } = &self.strange_groups;
+            if *count > 0 {
+                tell(
+                    format!(
+                        "{count} memberships name a group that is not in {groups}; the first is on line {first}"
+                    ),
+                    nowhere,
+                );
+            }
+            let Strangers { count, first, name } = &self.doubtful_groups;
+            if *count > 0 {
+                tell(
+                    format!(
+                        "{count} memberships name a group by a name that several groups in {groups} have: use ids \
+                         there; the first is “{name}” on line {first}"
+                    ),
+                    by_id,
+                );
+            }
         }
-        lines
+        notes
     }
 }
 

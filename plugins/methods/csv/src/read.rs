@@ -4,9 +4,10 @@
 //! go through the same rows without handing them over (which rebuilds what it knows) and go on from there. Nothing depends on
 //! how rows are cut into pages.
 
-use crate::broken::{BadRow, Broken};
+use crate::broken::{BadRow, Broken, Note};
 use crate::files::{File, Outside};
 use crate::groups::{GroupColumns, GroupIndex};
+use crate::kept::{self, Fed};
 use crate::keys::Keys;
 use crate::memberships::MembershipColumns;
 use crate::names::Names;
@@ -15,6 +16,7 @@ use crate::settings::{FinalNewline, Settings};
 use crate::table::Table;
 use crate::token::{Files, Mark, Stage, Token};
 use crate::users::People;
+use std::collections::BTreeMap;
 use usher_plugin::{Change, Counts, Fault, MemberKind};
 
 /// Takes what a read finds.
@@ -40,22 +42,58 @@ enum Columns {
     Links(MembershipColumns),
 }
 
-/// Memberships that name somebody or something that isn't in the files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+impl Columns {
+    /// Which header feeds what, as the operator knows it.
+    fn fed(&self, headers: &[String]) -> Fed {
+        let mut fed: Vec<(usize, &str)> = Vec::new();
+        match self {
+            Self::Groups(columns) => {
+                fed.push((columns.key, "the key"));
+                fed.extend(columns.name.map(|column| (column, "displayName")));
+                fed.extend(columns.kind.map(|column| (column, "kind")));
+                fed.extend(columns.others.iter().map(|(column, attribute)| (*column, attribute.as_str())));
+            }
+            Self::People(people) => {
+                let columns = &people.columns;
+                fed.push((columns.key, "the key"));
+                fed.extend(columns.feeds.iter().map(|(column, feed)| (*column, feed.attribute())));
+                fed.extend(columns.groups.map(|column| (column, "groups")));
+            }
+            Self::Links(columns) => {
+                fed.extend([(columns.group, "group"), (columns.member, "member")]);
+                fed.extend(columns.kind.map(|column| (column, "kind")));
+            }
+        }
+        fed.into_iter()
+            .filter_map(|(column, attribute)| Some((headers.get(column)?.clone(), attribute.to_owned())))
+            .collect()
+    }
+}
+
+/// Memberships that name somebody or something that isn't in the files, or that several of them could be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Strangers {
     /// How many.
     pub count: u32,
     /// The line of the first.
     pub first: u32,
+    /// How the first is named.
+    pub name: String,
 }
 
 impl Strangers {
-    pub(crate) fn note(&mut self, line: u32) {
+    pub(crate) fn note(&mut self, line: u32, name: &str) {
         if self.count == 0 {
             self.first = line;
+            self.name = name.chars().take(60).collect();
         }
         self.count = self.count.saturating_add(1);
     }
+}
+
+/// Where it is remembered whether the file of a setting ended with a line break.
+fn newline_of(setting: &str) -> String {
+    format!("newline.{setting}")
 }
 
 /// One read.
@@ -96,6 +134,16 @@ pub struct Reading {
     pub strange_members: Strangers,
     /// Groups that aren't in the groups file, named by memberships or by users.
     pub strange_groups: Strangers,
+    /// Members named by a name or address that several have.
+    pub doubtful_members: Strangers,
+    /// Groups named by a name that several have.
+    pub doubtful_groups: Strangers,
+    /// What is to be said of guessed encodings, by setting.
+    guesses: BTreeMap<&'static str, Note>,
+    /// What is to be said of columns that were there last time.
+    pub(crate) gone: Vec<String>,
+    /// What is to be remembered once everything is read: until then a resumed read must find what was there before it.
+    pub(crate) to_keep: Vec<(String, String)>,
 }
 
 impl Reading {
@@ -132,6 +180,11 @@ impl Reading {
             folds_case: false,
             strange_members: Strangers::default(),
             strange_groups: Strangers::default(),
+            doubtful_members: Strangers::default(),
+            doubtful_groups: Strangers::default(),
+            guesses: BTreeMap::new(),
+            gone: Vec::new(),
+            to_keep: Vec::new(),
         })
     }
 
@@ -236,6 +289,9 @@ impl Reading {
         if !table.advance(outside).map_err(|broken| self.fault(broken))? {
             self.finish(outside, table, sink).map_err(|broken| self.fault(broken))?;
             self.chunks_done += table.chunks_read();
+            if let Some(guess) = table.guess() {
+                self.guesses.insert(table.setting, guess);
+            }
             self.next_stage();
             return Ok(true);
         }
@@ -254,6 +310,17 @@ impl Reading {
 
     pub(crate) fn is_first_row(&self) -> bool {
         self.at.rows == 0
+    }
+
+    /// What is to be said of guessed encodings so far.
+    pub fn guesses(&self) -> Vec<Note> {
+        let mut guesses = self.guesses.clone();
+        if let Some(open) = &self.open
+            && let Some(guess) = open.table.guess()
+        {
+            guesses.insert(open.table.setting, guess);
+        }
+        guesses.into_values().collect()
     }
 
     fn next_stage(&mut self) {
@@ -276,7 +343,13 @@ impl Reading {
             Stage::End => return Ok(None),
         };
         let settings = &self.settings;
-        let Some(table) = Table::open(outside, setting, settings)? else { return Ok(None) };
+        let Some(mut table) = Table::open(outside, setting, settings)? else { return Ok(None) };
+        if self.remembers
+            && settings.final_newline == FinalNewline::Remembered
+            && outside.recall(&newline_of(setting)).map_err(Broken::Host)?.as_deref() == Some("yes")
+        {
+            table.suspect_cut();
+        }
         let columns = match self.at.stage {
             Stage::Groups => Columns::Groups(GroupColumns::of(&table, settings)?),
             Stage::UserGroups | Stage::Users => {
@@ -296,6 +369,14 @@ impl Reading {
                 Columns::Links(columns)
             }
         };
+        if self.remembers && !matches!(self.at.stage, Stage::UserGroups | Stage::MembershipGroups) {
+            let key = format!("columns.{setting}");
+            let fed = columns.fed(&table.headers);
+            if let Some(kept) = outside.recall(&key).map_err(Broken::Host)? {
+                self.gone.extend(kept::gone(&table.file.name, &kept, &table.headers, &fed));
+            }
+            self.to_keep.push((key, kept::write(&fed)));
+        }
         Ok(Some(Box::new(Open { table, columns })))
     }
 
@@ -315,7 +396,7 @@ impl Reading {
             if let Some(table) = Table::open(outside, "memberships", &self.settings).map_err(of_it)? {
                 links = table.expected_rows();
                 let by_name = MembershipColumns::of(&table, &self.settings).map_err(of_it)?.by_name;
-                self.names = (by_name && !self.folds_case).then(Names::default);
+                self.names = by_name.then(Names::default);
             }
         }
         // How many groups a cell names can't be told beforehand.
@@ -333,9 +414,9 @@ impl Reading {
         sink: &mut dyn Sink,
     ) -> Result<(), Broken> {
         let key = match self.at.stage {
-            Stage::Groups => "newline.groups",
-            Stage::Users => "newline.users",
-            Stage::Memberships => "newline.memberships",
+            Stage::Groups => newline_of("groups"),
+            Stage::Users => newline_of("users"),
+            Stage::Memberships => newline_of("memberships"),
             _ => return Ok(()),
         };
         if let (Stage::Users, Some(expected)) = (self.at.stage, self.settings.rows)
@@ -346,15 +427,17 @@ impl Reading {
         if !self.remembers {
             return Ok(());
         }
-        let before = outside.recall(key).map_err(Broken::Host)?;
+        let before = outside.recall(&key).map_err(Broken::Host)?;
         let now = if table.ends_with_newline { "yes" } else { "no" };
         let lost = before.as_deref() == Some("yes") && !table.ends_with_newline;
         if lost && self.settings.final_newline == FinalNewline::Remembered {
             // What was remembered stays: the suspicion ends with a file that ends well.
-            let place = format!("end of {}", table.file.name);
-            sink.take(Change::Unreadable(BadRow::LostNewline.record(None, place)));
+            if !table.cut_row {
+                let place = format!("end of {}", table.file.name);
+                sink.take(Change::Unreadable(BadRow::LostNewline.record(None, place)));
+            }
         } else if before.as_deref() != Some(now) {
-            outside.remember(key, now).map_err(Broken::Host)?;
+            outside.remember(&key, now).map_err(Broken::Host)?;
         }
         Ok(())
     }

@@ -143,6 +143,33 @@ pub fn breaks(bytes: &[u8]) -> u32 {
     count
 }
 
+/// Whether a record that goes over several lines holds lines which look like rows of so many fields: two stray quotes, one on a
+/// row and one on a later row, make one valid record of both and of what lies between. A line between the first and the
+/// last is taken for a row by itself. The last one isn't (`… Zürich",CH` may well have as many fields), unless the first is one as well.
+pub fn has_rows_inside(bytes: &[u8], delimiter: u8, fields: usize) -> bool {
+    let is_row = |line: &&[u8]| !line.is_empty() && fields_alone(line, delimiter) == fields;
+    let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
+    let first = lines.next().filter(is_row);
+    let last = lines.next_back().filter(is_row);
+    (first.is_some() && last.is_some()) || lines.any(|line| is_row(&line))
+}
+
+/// How many fields a line has by itself; a quote that isn't closed on it is text.
+fn fields_alone(line: &[u8], delimiter: u8) -> usize {
+    let (mut at, mut fields) = (0, 1);
+    loop {
+        let rest = line.get(at..).unwrap_or_default();
+        let quoted = (rest.first() == Some(&b'"')).then(|| quoted(rest, delimiter));
+        let stop = match quoted {
+            Some(Quoted::Closed { stop, .. }) => stop,
+            Some(Quoted::Open) | None => memchr(delimiter, rest),
+        };
+        let Some(stop) = stop else { return fields };
+        at += stop + 1;
+        fields += 1;
+    }
+}
+
 impl Record {
     /// Whether it is an empty line.
     pub fn is_empty_line(&self, length: usize) -> bool {
@@ -201,6 +228,27 @@ mod tests {
         let mut record = Record::default();
         split(b"7,\"Bob,b@x\n8,\"Ann\",a@x\n", b',', true, &mut record);
         assert_eq!((record.fields.len(), record.astray, record.breaks), (3, Some(1), 1));
+    }
+
+    #[test]
+    fn f85_rows_inside_a_row_are_noticed() {
+        for swallowed in [
+            "1,a,\"A\n2,b,B\n3,c,C\"",
+            "1,a,\"A\r\n2,b,B\"",
+            "1,\"a,A\n2,b\",B",
+            "1,a,\"\n2,\"\",B\n3,\",C",
+            "1,\"Lee, Ann\",\"A\r2,b,B\"",
+        ] {
+            assert!(has_rows_inside(swallowed.as_bytes(), b',', 3), "{swallowed}");
+        }
+        for whole in [
+            "1,\"1 Mill Lane\n8001 Zürich\",CH",
+            "\"Lee\nAnn\",1,CH",
+            "1,x,\"one\n\ntwo, three\r\nfour\"",
+            "1,\"Mill Lane\n8001 Zürich, ZH\",CH",
+        ] {
+            assert!(!has_rows_inside(whole.as_bytes(), b',', 3), "{whole}");
+        }
     }
 
     /// csv-core's reading of the first record.

@@ -30,7 +30,10 @@ fn repeated(row: &Row<'_>, file: &str, what: ObjectRef, first: u32, sink: &mut d
 /// The key of a damaged row, if it is beyond doubt.
 fn sure_key<K>(flaw: &BadRow, key: Result<K, BadRow>, key_is_first: bool) -> Option<K> {
     match flaw {
-        BadRow::Swallowed { .. } | BadRow::ShortAtEnd { .. } => None,
+        BadRow::Swallowed { .. }
+        | BadRow::ShortAtEnd { .. }
+        | BadRow::LostNewline
+        | BadRow::Header { .. } => None,
         // With a field too many or too few, whatever stands behind it may have shifted.
         BadRow::Fields { .. } if !key_is_first => None,
         _ => key.ok(),
@@ -167,7 +170,10 @@ impl Reading {
             }
             let known = self.groups.id_of(reference);
             if known.is_none() {
-                self.strange_groups.note(row.line());
+                match self.groups.is_doubtful(reference) {
+                    true => self.doubtful_groups.note(row.line(), reference),
+                    false => self.strange_groups.note(row.line(), reference),
+                }
             }
             link(&mut self.links, known.unwrap_or(reference), user, MemberKind::User, sink);
         }
@@ -186,7 +192,10 @@ impl Reading {
         };
         let known = self.groups.id_of(&group);
         if known.is_none() {
-            self.strange_groups.note(row.line());
+            match self.groups.is_doubtful(&group) {
+                true => self.doubtful_groups.note(row.line(), &group),
+                false => self.strange_groups.note(row.line(), &group),
+            }
         }
         let group = known.unwrap_or(&group);
         let user = if self.folds_case { lower(member.clone()) } else { member.clone() };
@@ -204,7 +213,14 @@ impl Reading {
             (Some(user), _) => (user, MemberKind::User),
             (None, Some(group)) => (group, MemberKind::Group),
             (None, None) => {
-                self.strange_members.note(row.line());
+                let may_be_user = kind != Some(MemberKind::Group);
+                let is_doubtful = may_be_user
+                    && self.names.as_ref().is_some_and(|names| names.is_doubtful(&member))
+                    || kind != Some(MemberKind::User) && self.groups.is_doubtful(&member);
+                match is_doubtful {
+                    true => self.doubtful_members.note(row.line(), &member),
+                    false => self.strange_members.note(row.line(), &member),
+                }
                 (member.as_ref(), kind.unwrap_or(MemberKind::User))
             }
         };

@@ -1,6 +1,6 @@
 //! What the operator sets. Names and descriptions here are what he sees in the wizard and in `--set name=value`.
 
-use crate::headers::is_password;
+use crate::headers::{instead_of, is_password, is_reserved};
 use schemars::transform::transform_subschemas;
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
@@ -269,16 +269,28 @@ impl Settings {
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut wrong = |place: String, why: &str| problems.push(Problem { place, why: why.to_owned() });
-        for (name, mapping) in [
-            ("mapping", &self.mapping),
-            ("group_mapping", &self.group_mapping),
-            ("membership_mapping", &self.membership_mapping),
+        for (name, mapping, own) in [
+            ("mapping", &self.mapping, &["id", "groups"][..]),
+            ("group_mapping", &self.group_mapping, &["id"]),
+            ("membership_mapping", &self.membership_mapping, &[]),
         ] {
             for (attribute, header) in mapping {
                 if attribute.trim().is_empty() {
                     wrong(name.to_owned(), "an entry has no attribute name: write attribute = column header");
                 } else if is_password(attribute) || is_password(header) {
                     wrong(format!("{name}.{attribute}"), "passwords are never read: take this entry out");
+                } else if is_reserved(attribute)
+                    && !own.contains(&attribute.trim())
+                    && !header.trim().is_empty()
+                {
+                    let (attribute, other) = (attribute.trim(), instead_of(attribute));
+                    wrong(
+                        format!("{name}.{attribute}"),
+                        &format!(
+                            "“{attribute}” is a name that Usher has itself: write another for the column \
+                             “{header}”, such as `{other}`"
+                        ),
+                    );
                 }
             }
         }

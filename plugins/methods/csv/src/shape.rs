@@ -36,7 +36,9 @@ impl Shape {
         }
         let okta = all(&["login", "firstname", "lastname", "email"])
             .or_else(|| all(&["userlogin", "userfirstname", "userlastname"]))
-            .or_else(|| all(&["profilelogin", "profilefirstname", "profilelastname"]));
+            .or_else(|| all(&["profilelogin", "profilefirstname", "profilelastname"]))
+            .or_else(|| all(&["userid", "username", "firstname", "lastname", "primaryemail"]))
+            .or_else(|| all(&["username", "firstname", "lastname", "primaryemail", "secondaryemail"]));
         if let Some(because) = okta {
             return Self { preset: Preset::Okta, because };
         }
@@ -88,6 +90,7 @@ impl Shape {
             .enumerate()
             .find(|(_, (alias, _))| *alias == name)
             .map(|(rank, (_, meaning))| (*meaning, rank))
+            .or_else(|| headers::by_words(&name).map(|meaning| (meaning, usize::MAX)))
     }
 
     /// How good a key a column would be; none where it can't be one.
@@ -100,7 +103,7 @@ impl Shape {
         let own = match self.preset {
             Preset::EntraBulk | Preset::EntraUsers => &["id", "objectid", "userprincipalname"][..],
             Preset::Google => &["id", "userid", "uniqueid", "emailaddress"][..],
-            Preset::Okta => &["id", "userid", "login", "email"][..],
+            Preset::Okta => &["id", "userid", "login", "username", "email", "primaryemail"][..],
             Preset::Auto | Preset::Plain => headers::KEYS,
         };
         own.iter().position(|alias| *alias == name)

@@ -2,11 +2,11 @@
 //!
 //! It stops with [`Broken`] where the file is provably not whole: what came before then counts for nothing.
 
-use crate::broken::{BadRow, Broken};
+use crate::broken::{BadRow, Broken, Note};
 use crate::dialect::{self, Preamble};
 use crate::encoding::{Encoding, Narrower, SAMPLE};
 use crate::files::{File, Outside};
-use crate::records::{Field, Record, Split, split};
+use crate::records::{Field, Record, Split, has_rows_inside, split};
 use crate::settings::Settings;
 use memchr::memchr_iter;
 use std::borrow::Cow;
@@ -39,7 +39,8 @@ fn on_one_line(header: &str) -> String {
 
 /// One file, and the row it stands at.
 pub struct Table {
-    setting: &'static str,
+    /// The setting that names it.
+    pub setting: &'static str,
     /// What the host says of the file.
     pub file: File,
     /// The encoding, as far as it is known.
@@ -66,6 +67,13 @@ pub struct Table {
     next_line: u32,
     record: Record,
     short_at_end: bool,
+    /// Whether nothing but the look of its bytes shows the encoding.
+    is_guess: bool,
+    /// The first text that depends on the guess, and its line.
+    sample: Option<(String, u32)>,
+    suspects_cut: bool,
+    /// Whether it stands at, or ended with, a row that may have been cut off.
+    pub cut_row: bool,
 }
 
 impl Table {
@@ -95,6 +103,10 @@ impl Table {
             next_line: 1,
             record: Record::default(),
             short_at_end: false,
+            is_guess: false,
+            sample: None,
+            suspects_cut: false,
+            cut_row: false,
         };
         table.read_head(outside, settings)?;
         table.preamble = dialect::preamble(&table.buffer);
@@ -178,11 +190,12 @@ impl Table {
             self.append(&chunk);
         }
         self.encoding = Encoding::by_bytes(self.buffer.get(first..).unwrap_or_default());
+        self.is_guess = self.encoding != Encoding::Utf8;
         Ok(())
     }
 
     /// Whether all bytes are in the buffer.
-    fn is_drained(&self) -> bool {
+    pub fn is_drained(&self) -> bool {
         self.next_chunk >= self.file.chunks
     }
 
@@ -194,6 +207,11 @@ impl Table {
         let chunk = self.read_chunk(outside)?;
         self.append(&chunk);
         self.settle_encoding(outside)
+    }
+
+    /// From here on a last row without a line break is taken for one that was cut off.
+    pub fn suspect_cut(&mut self) {
+        self.suspects_cut = true;
     }
 
     /// Goes to the next row that has any text; false at the end of the file.
@@ -223,7 +241,11 @@ impl Table {
                         self.blank_rows += u32::from(length > 0);
                         continue;
                     }
+                    self.cut_row = self.suspects_cut && next == length;
                     self.look_for_a_cut(outside, next > length)?;
+                    if self.is_guess && self.sample.is_none() {
+                        self.take_sample();
+                    }
                     return Ok(true);
                 }
             }
@@ -264,6 +286,32 @@ impl Table {
         } else {
             Err(Broken::ShortLastRow { line: self.line, found, expected })
         }
+    }
+
+    /// Keeps the first cell of the row that isn't ASCII.
+    fn take_sample(&mut self) {
+        let row = self.row();
+        let cells = (0..row.cells()).filter_map(|column| row.text(column));
+        let text = cells.map(Cow::into_owned).find(|text| !text.is_ascii());
+        self.sample = text.map(|text| (on_one_line(&text).chars().take(60).collect(), self.line));
+    }
+
+    /// Whether the encoding was guessed: no byte order mark, no setting, and no UTF-8.
+    pub fn is_guess(&self) -> bool {
+        self.is_guess
+    }
+
+    /// What is to be said of a guessed encoding, and what is to be done.
+    pub fn guess(&self) -> Option<Note> {
+        let (text, line) = self.sample.as_ref()?;
+        let (file, name, setting) = (&self.file.name, self.encoding.name(), self.encoding.setting());
+        Some(Note {
+            what: format!(
+                "the encoding of {file} is guessed: it isn't UTF-8 and has no byte order mark. Line {line} reads \
+                 “{text}” in {name}"
+            ),
+            advice: format!("if that is right, set `encoding` to {setting}, else to the file's own"),
+        })
     }
 
     /// How many rows the file may have, by the length of the first ones.
@@ -341,15 +389,37 @@ impl<'a> Row<'a> {
         })
     }
 
+    /// Whether it is the header once more, as where two exports were put one behind the other.
+    fn repeats_header(&self) -> bool {
+        // A second byte order mark turns the quotes behind it into text.
+        let is_odd = |text: &str| text.contains(|c: char| c == '\u{feff}' || c.is_whitespace());
+        self.table.headers.iter().enumerate().all(|(column, header)| {
+            self.text(column).is_some_and(|text| {
+                text == header.as_str() || (is_odd(&text) && on_one_line(&text).trim_matches('"') == header)
+            })
+        })
+    }
+
     /// What is wrong with it as a row, whatever its cells mean.
     pub fn flaw(&self) -> Option<BadRow> {
         let Table { record, headers, encoding, line, .. } = self.table;
         let surplus = record.fields.get(headers.len()..).unwrap_or_default();
         let (found, expected) = (record.fields.len(), headers.len());
+        if self.table.cut_row {
+            return Some(BadRow::LostNewline);
+        }
+        if self.repeats_header() {
+            return Some(BadRow::Header { line: *line });
+        }
         let miscounted = found < expected || surplus.iter().any(|field| field.end > field.start);
-        if record.breaks > 0 && (miscounted || record.astray.is_some() || record.has_loose_quote(self.bytes))
-        {
-            return Some(BadRow::Swallowed { until: line + record.breaks });
+        let is_suspect = || {
+            miscounted
+                || record.astray.is_some()
+                || record.has_loose_quote(self.bytes)
+                || has_rows_inside(self.bytes, self.table.delimiter, expected)
+        };
+        if record.breaks > 0 && is_suspect() {
+            return Some(BadRow::Swallowed { from: *line, until: line + record.breaks });
         }
         if miscounted && self.table.short_at_end {
             return Some(BadRow::ShortAtEnd { found, expected });

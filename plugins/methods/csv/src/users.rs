@@ -17,8 +17,8 @@ pub struct People {
     pub columns: Columns,
     /// The filter's conditions, by column: values that come in, values that don't, in lower case.
     conditions: Vec<(usize, Vec<String>, Vec<String>)>,
-    /// The column of `active`, and whether yes means no.
-    active: Option<(usize, bool)>,
+    /// The columns of `active`, and whether yes means no.
+    active: Vec<(usize, bool)>,
     /// The columns of `userName` and of the first address.
     names: [Option<usize>; 2],
     words: Words,
@@ -70,10 +70,14 @@ impl People {
             })
             .collect::<Result<_, Broken>>()?;
         let columns = Columns::of(&table.headers, settings)?;
-        let active = columns.feeds.iter().find_map(|(column, feed)| match feed {
-            Feed::Active { inverted } => Some((*column, *inverted)),
-            _ => None,
-        });
+        let active = columns
+            .feeds
+            .iter()
+            .filter_map(|(column, feed)| match feed {
+                Feed::Active { inverted } => Some((*column, *inverted)),
+                _ => None,
+            })
+            .collect();
         let names = [Feed::UserName, Feed::Email]
             .map(|wanted| columns.feeds.iter().find(|(_, feed)| *feed == wanted).map(|(column, _)| *column));
         Ok(Self {
@@ -121,19 +125,25 @@ impl People {
         cell.split(self.separator.as_str()).map(str::trim).filter(|name| !name.is_empty())
     }
 
-    /// Whether the user is active; none where no column says so.
+    /// Whether the user is active: not if any column says so; none where no column says anything.
     pub fn active(&self, row: &Row<'_>, headers: &[String]) -> Result<Option<bool>, BadRow> {
-        let Some((column, inverted)) = self.active else { return Ok(None) };
-        match row.text(column) {
-            Some(text) if !text.is_empty() => match self.words.active(&text, inverted) {
-                Some(active) => Ok(Some(active)),
-                None => Err(BadRow::Truth {
-                    column: headers.get(column).cloned().unwrap_or_default(),
-                    value: text.into_owned(),
-                }),
-            },
-            _ => Ok(None),
+        let mut said = Ok(None);
+        for (column, inverted) in &self.active {
+            let Some(text) = row.text(*column).filter(|text| !text.is_empty()) else { continue };
+            match self.words.active(&text, *inverted) {
+                Some(false) => return Ok(Some(false)),
+                Some(true) if said.is_ok() => said = Ok(Some(true)),
+                Some(true) => {}
+                None => {
+                    said = Err(BadRow::Truth {
+                        column: headers.get(*column).cloned().unwrap_or_default(),
+                        value: text.into_owned(),
+                        is_alone: self.active.len() == 1,
+                    });
+                }
+            }
         }
+        said
     }
 
     /// The whole user, of a row without flaw.

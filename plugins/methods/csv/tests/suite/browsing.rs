@@ -124,6 +124,67 @@ fn f78_check_changes_nothing() {
 }
 
 #[test]
+fn f78_columns_with_names_of_the_hosts_own_are_told() {
+    let mut memory = Memory::of_users("Nr,userName,path,Origin,id,meta\n1,ann,/hr,Bern,7,x\n")
+        .with("groups", "id,name,Connection,meta\ng1,Eng,c,m\n");
+    let mut settings = memory.settings();
+    settings.mapping = [("id".into(), "Nr".into()), ("meta".into(), String::new())].into();
+    let whole = memory.read_with(&settings).unwrap();
+    assert!(whole.user("1").attributes.is_empty(), "{:?}", whole.user("1"));
+    assert!(whole.groups()[0].attributes.iter().all(|(name, _)| name == "Nr"), "{:?}", whole.groups());
+    let report = Csv::new(settings.clone(), memory.clone()).unwrap().report().unwrap();
+    let warnings: Vec<_> = report.findings.iter().filter(|f| f.standing == Standing::Warning).collect();
+    let told: Vec<_> =
+        warnings.iter().map(|f| (f.what.as_str(), f.advice.as_deref().unwrap_or_default())).collect();
+    assert_eq!(
+        told,
+        [
+            (
+                "not read: “id”, “path”, “Origin”, because Usher itself has something of that name",
+                "map it to another name, such as `mapping.sourceId=id`; an empty header leaves it out"
+            ),
+            (
+                "not read: “Connection”, “meta”, because Usher itself has something of that name",
+                "map it to another name, such as `group_mapping.sourceConnection=Connection`; an empty header \
+                 leaves it out"
+            ),
+        ]
+    );
+
+    settings.mapping.insert("sourcePath".into(), "path".into());
+    let whole = memory.read_with(&settings).unwrap();
+    assert_eq!(crate::memory::text(whole.user("1"), "sourcePath").as_deref(), Some("/hr"));
+}
+
+#[test]
+fn f28_an_attribute_cannot_be_called_what_the_host_calls_its_own() {
+    let memory = company();
+    let mut settings = memory.settings();
+    for name in ["path", "connection", "origin", "Id", "meta", "schemas", "sourcePath", "id", "groups"] {
+        settings.mapping.insert(name.into(), "Nr".into());
+    }
+    settings.group_mapping = [("id".into(), "id".into()), ("groups".into(), "name".into())].into();
+    let Err(problems) = Csv::new(settings, memory) else { panic!("accepted") };
+    let places: Vec<&str> = problems.iter().map(|problem| problem.place.as_str()).collect();
+    assert_eq!(
+        places,
+        [
+            "mapping.Id",
+            "mapping.connection",
+            "mapping.meta",
+            "mapping.origin",
+            "mapping.path",
+            "mapping.schemas",
+            "group_mapping.groups"
+        ]
+    );
+    assert_eq!(
+        problems[4].why,
+        "“path” is a name that Usher has itself: write another for the column “Nr”, such as `sourcePath`"
+    );
+}
+
+#[test]
 fn f28_settings_are_checked_with_their_place() {
     let memory = company();
     let mut settings = memory.settings();

@@ -36,8 +36,9 @@ fn f85_a_lost_last_line_break_removes_nobody_until_a_good_file() {
     let mut cut = memory.clone().with("users", "id,name\n1,Ann\n2,Bob");
     for _ in 0..2 {
         let whole = cut.read().unwrap();
-        assert_eq!(whole.bad_places(), [("end of users.csv", None)]);
-        assert_eq!(whole.ids(), ["1", "2"]);
+        assert_eq!(whole.bad_places(), [("users.csv line 3", None)]);
+        assert!(whole.bad()[0].why.contains("it may be cut"), "{}", whole.bad()[0].why);
+        assert_eq!(whole.ids(), ["1"]);
     }
     let mut settings = cut.settings();
     settings.final_newline = FinalNewline::Optional;
@@ -45,6 +46,40 @@ fn f85_a_lost_last_line_break_removes_nobody_until_a_good_file() {
 
     let mut healed = cut.with("users", "id,name\n1,Ann\n2,Bob\n");
     assert!(healed.read().unwrap().may_remove());
+}
+
+#[test]
+fn f85_a_row_that_may_be_cut_is_not_applied() {
+    let whole = "id,mail,groups\n1,a@x.example,Eng\n2,b@x.example,Sales\n";
+    for (end, ids, groups) in [
+        // In the last cell, where the groups are.
+        (4, &["1"][..], &["Eng"][..]),
+        // In the line break of the row before.
+        ("2,b@x.example,Sales\n".len() + 1, &[], &[]),
+    ] {
+        let mut memory = Memory::of_users(whole);
+        assert!(memory.read().unwrap().may_remove());
+        let cut = memory.with("users", &whole[..whole.len() - end]).read().unwrap();
+        assert_eq!(cut.ids(), ids);
+        assert_eq!(cut.groups().iter().map(|group| group.id.as_str()).collect::<Vec<_>>(), groups);
+        assert!(!cut.may_remove());
+    }
+    // In the header, there is no row to be named.
+    let mut memory = Memory::of_users(whole);
+    memory.read().unwrap();
+    assert_eq!(memory.with("users", "id,mail").read().unwrap().bad_places(), [("end of users.csv", None)]);
+}
+
+#[test]
+fn f85_a_cut_row_of_groups_or_memberships_is_not_applied() {
+    let mut memory = Memory::of_users("id\n1\n2\n")
+        .with("groups", "id,name\ng1,Engineers\n")
+        .with("memberships", "group,member\ng1,1\ng1,21\n");
+    memory.read().unwrap();
+    let mut cut = memory.with("groups", "id,name\ng1,Engi").with("memberships", "group,member\ng1,1\ng1,2");
+    let whole = cut.read().unwrap();
+    assert_eq!(whole.bad_places(), [("groups.csv line 2", None), ("memberships.csv line 3", None)]);
+    assert_eq!((whole.groups().len(), whole.links()), (0, vec!["g1>1".to_owned()]));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 use crate::memory::{Memory, text};
+use usher_method_csv::check;
 use usher_method_csv::settings::Charset;
+use usher_plugin::Standing;
 
 const TEXT: &str = "id,name,부서\r\n1,\"Müller, Zoë\",영업부\r\n2,김철수,개발부\r\n";
 
@@ -73,6 +75,49 @@ fn f85_cp949_is_found_out_even_in_the_header() {
     assert_eq!(text(kim, "displayName").as_deref(), Some("김철수"));
     assert_eq!(text(kim, "department").as_deref(), Some("영업부, 서울"));
     assert_eq!(text(whole.user("2"), "department").as_deref(), Some("뷁똠"));
+}
+
+#[test]
+fn f85_a_guessed_encoding_is_told_with_a_word_to_judge_it_by() {
+    let western = |text: &str| encoding_rs::WINDOWS_1252.encode(text).0.into_owned();
+    let text = "id,name,groups\n1,Ann,Eng\n2,René,Eng\n";
+    let mut late = "id,name\n".to_owned();
+    late.push_str(&"7,Ann\n".repeat(40_000));
+    late.push_str("8,Zoë\n");
+    for (bytes, line, word) in [
+        (western(text), 3, "René"),
+        (western("id,Größe\n1,4\n"), 1, "Größe"),
+        (western(&late), 40_002, "Zoë"),
+    ] {
+        let mut memory = Memory::of_users(&bytes);
+        let mut settings = memory.settings();
+        memory.read().unwrap();
+        assert_eq!(
+            memory.warnings,
+            [format!(
+                "the encoding of users.csv is guessed: it isn't UTF-8 and has no byte order mark. Line {line} reads \
+                 “{word}” in Windows-1252; if that is right, set `encoding` to windows-1252, else to the file's own"
+            )]
+        );
+        let report = check::report(&mut memory, &settings).unwrap();
+        let of = |standing| report.findings.iter().filter(move |finding| finding.standing == standing);
+        assert!(of(Standing::Good).all(|finding| !finding.what.contains("1252")), "{report:#?}");
+        let warning = of(Standing::Warning).find(|finding| finding.what.contains(word)).unwrap();
+        assert!(warning.advice.as_deref().unwrap().contains("set `encoding` to windows-1252"));
+
+        memory.warnings.clear();
+        settings.encoding = Charset::Windows1252;
+        memory.read_with(&settings).unwrap();
+        assert!(memory.warnings.is_empty());
+    }
+    // A mark, valid UTF-8 and UTF-16's zeros are no guesses.
+    for bytes in
+        [text.as_bytes().to_vec(), [b"\xEF\xBB\xBF", text.as_bytes()].concat(), utf16(text, u16::to_le_bytes)]
+    {
+        let mut memory = Memory::of_users(bytes);
+        memory.read().unwrap();
+        assert!(memory.warnings.is_empty(), "{:?}", memory.warnings);
+    }
 }
 
 #[test]

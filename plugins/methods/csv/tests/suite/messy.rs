@@ -58,6 +58,55 @@ fn f85_a_stray_quote_that_swallows_rows_removes_nobody() {
 }
 
 #[test]
+fn f85_two_stray_quotes_that_swallow_rows_remove_nobody() {
+    for (text, ids) in [
+        ("id,name,dept\n1,a,\"A\n2,b,B\n3,c,C\"\n4,d,D\n", &["4"][..]),
+        ("id,name,dept\n1,a,\"A\r\n2,b,B\"\r\n4,d,D\r\n", &["4"]),
+        ("id,name,dept\n1,\"a,A\n2,b\",B\n4,d,D\n", &["4"]),
+    ] {
+        let whole = Memory::of_users(text).read().unwrap();
+        assert_eq!(whole.ids(), ids, "{text}");
+        assert_eq!(whole.bad_places(), [("users.csv line 2", None)], "{text}");
+        let until = if text.contains("3,c") { 4 } else { 3 };
+        let why = format!("the row begins on line 2 and goes on to line {until}, so it may have swallowed");
+        assert!(whole.bad()[0].why.contains(&why), "{}", whole.bad()[0].why);
+    }
+    let whole = Memory::of_users(
+        "id,name,address,dept\n\
+         1,a,\"1 Mill Lane\n8001 Zürich, ZH\",CH\n\
+         2,b,\"one\ntwo, three\n\nfour\",\n\
+         3,c,d,\"says \"\"so\"\",\nand goes\"\n",
+    )
+    .read()
+    .unwrap();
+    assert_eq!(whole.ids(), ["1", "2", "3"]);
+    assert!(whole.bad().is_empty());
+}
+
+#[test]
+fn f85_a_header_in_the_middle_is_nobody() {
+    for again in
+        ["id,userName,Shoe size", "\u{feff}\"id\",userName,\"Shoe\n size\"", "id, userName ,Shoe size,,"]
+    {
+        let text = format!("id,userName,\"Shoe\n size\"\n1,ann,40\n{again}\n2,bob,41\n");
+        let whole = Memory::of_users(text).read().unwrap();
+        assert_eq!(whole.ids(), ["1", "2"]);
+        assert_eq!(whole.bad_places(), [("users.csv line 4", None)]);
+        assert_eq!(
+            whole.bad()[0].why,
+            "line 4 repeats the header, as if two files were put together; nobody is removed in this run"
+        );
+    }
+    let whole = Memory::of_users("userName,groups\nann,Eng\nuserName,groups\nbob,Ops\n")
+        .with("memberships", "group,member\nEng,bob\ngroup,member\n")
+        .read()
+        .unwrap();
+    assert_eq!(whole.ids(), ["ann", "bob"]);
+    assert_eq!(whole.bad_places(), [("users.csv line 3", None), ("memberships.csv line 3", None)]);
+    assert_eq!(whole.groups().len(), 2);
+}
+
+#[test]
 fn f85_a_stray_quote_on_one_line_spoils_one_row() {
     let whole =
         Memory::of_users("id,name\n1,\"Bob\" Roe\n2,5\" disk\n3,\"C\"\"y\"\n4,\"Dan\" \n").read().unwrap();

@@ -24,6 +24,43 @@ fn f85_a_plain_file_needs_no_settings() {
 }
 
 #[test]
+fn f85_a_person_is_inactive_if_any_column_says_so() {
+    let text = "id,enabled,suspended,status\n\
+                1,true,false,Active\n\
+                2,true,true,Active\n\
+                3,false,false,\n\
+                4,true,,terminated\n\
+                5,,,\n\
+                6,yes,no,on leave\n\
+                7,yes,yes,on leave\n";
+    let mut memory = Memory::of_users(text);
+    let whole = memory.read().unwrap();
+    let active: Vec<_> = whole.users().iter().map(|user| (user.id.as_str(), user.active)).collect();
+    assert_eq!(
+        active,
+        [
+            ("1", Some(true)),
+            ("2", Some(false)),
+            ("3", Some(false)),
+            ("4", Some(false)),
+            ("5", None),
+            ("7", Some(false))
+        ]
+    );
+    assert_eq!(whole.bad_places(), [("users.csv line 7", Some("6"))]);
+    assert!(whole.bad()[0].why.ends_with("or set `mapping.active` to the only column that is to be read"));
+
+    let mut settings = memory.settings();
+    let report = usher_method_csv::check::report(&mut memory, &settings).unwrap();
+    let shown = "active ← enabled, active ← suspended (inverted), active ← status";
+    assert!(report.findings.iter().any(|finding| finding.what.contains(shown)), "{report:#?}");
+
+    settings.mapping.insert("active".into(), "enabled".into());
+    let whole = memory.read_with(&settings).unwrap();
+    assert_eq!(whole.user("2").active, Some(true), "the mapping stands over what is recognised");
+}
+
+#[test]
 fn f85_unknown_columns_are_open_attributes_and_passwords_never_leave() {
     let mut memory = Memory::of_users("id,Shoe size,password\n1,43,hunter2\n");
     let whole = memory.read().unwrap();

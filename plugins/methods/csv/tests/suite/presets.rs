@@ -155,6 +155,45 @@ fn f85_oktas_profile_without_an_id_is_keyed_by_login() {
 }
 
 #[test]
+fn f85_oktas_export_with_words_for_headers_is_recognised() {
+    let bytes = b"User Id,First Name,Last Name,Username,Primary Email,Status,Secondary Email\n\
+                  00u1,Ann,Lee,Ann@acme.example,ann.lee@acme.example,Active,ann@home.example\n\
+                  00u2,Bob,Roe,bob@acme.example,,Suspended,bob@home.example\n";
+    let whole = read(bytes);
+    assert_eq!(whole.ids(), ["00u1", "00u2"]);
+    let ann = whole.user("00u1");
+    assert_eq!((ann.user_name.as_deref(), ann.active), (Some("Ann@acme.example"), Some(true)));
+    has(ann, &[("emails", "ann.lee@acme.example"), ("displayName", "Ann Lee")]);
+    assert_eq!(whole.user("00u2").active, Some(false));
+    assert!(!format!("{whole:?}").contains("home.example"), "{whole:#?}");
+    let shown = shown(bytes);
+    assert!(shown.contains("Okta's profile columns"), "{shown}");
+    assert!(shown.contains("“Secondary Email” (it is often private, for recovering the account)"), "{shown}");
+}
+
+#[test]
+fn f85_second_and_recovery_addresses_are_read_only_if_mapped() {
+    for header in [
+        "Secondary Email",
+        "secondEmail",
+        "Secondary E-mail Address",
+        "Home Secondary Email",
+        "Recovery Email",
+        "account.recovery_email",
+        "Recovery Phone",
+        "Backup Email",
+    ] {
+        let mut memory = Memory::of_users(format!("id,mail,{header}\n1,ann@acme.example,ann@home.example\n"));
+        let mut settings = memory.settings();
+        let whole = memory.read_with(&settings).unwrap();
+        assert!(!format!("{whole:?}").contains("home.example"), "{header}: {whole:#?}");
+        settings.mapping.insert("otherMails".into(), header.into());
+        let whole = memory.read_with(&settings).unwrap();
+        has(whole.user("1"), &[("emails", "ann@acme.example"), ("otherMails", "ann@home.example")]);
+    }
+}
+
+#[test]
 fn f85_a_plain_file_shows_what_feeds_what() {
     let shown = shown(include_bytes!("../files/plain.csv"));
     for part in [

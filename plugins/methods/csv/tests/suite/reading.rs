@@ -162,6 +162,54 @@ fn f85_progress_knows_how_much_is_to_come() {
     assert!((18_000..22_000).contains(&expected), "{expected}");
 }
 
+#[test]
+fn f12_a_column_that_is_gone_is_told_with_what_it_fed() {
+    let mut memory = Memory::of_users("id,userName,mail,groups\n1,ann,ann@x,Eng\n")
+        .with("groups", "id,name,Description\nEng,Eng,Builders\n");
+    memory.read().unwrap();
+    memory.read().unwrap();
+    assert!(memory.warnings.is_empty());
+
+    // Blank cells and another order or case of the columns say nothing.
+    let mut memory = memory.with("users", "ID,Mail,userName,groups\n1,,ann,\n");
+    memory.read().unwrap();
+    assert!(memory.warnings.is_empty());
+
+    let mut memory = memory
+        .with("users", "id,userName,Post\n1,ann,ann@x\n")
+        .with("groups", "id,name,Purpose\nEng,Eng,Builders\n");
+    let lines = [
+        "groups.csv: the column “Description”, which fed description, is no longer there",
+        "users.csv: the column “Mail”, which fed emails, is no longer there",
+        "users.csv: the column “groups”, which fed groups, is no longer there",
+    ];
+    // Told in every run until one is applied; memory.kept stands for what was applied.
+    let applied = memory.kept.clone();
+    for _ in 0..2 {
+        memory.warnings.clear();
+        memory.kept = applied.clone();
+        memory.read().unwrap();
+        assert_eq!(memory.warnings, lines);
+    }
+    memory.warnings.clear();
+    memory.read().unwrap();
+    assert!(memory.warnings.is_empty());
+}
+
+#[test]
+fn f12_a_resumed_read_tells_a_lost_column_as_well() {
+    let rows: String = (0..3_000).map(|n| format!("{n},user{n}\n")).collect();
+    let mut memory = Memory::of_users("id,userName,title\n").with("memberships", "group,member\n");
+    memory.read().unwrap();
+    let mut memory = memory.with("users", format!("id,userName\n{rows}"));
+    let settings = memory.settings();
+    let mut at = Reading::fresh(&mut memory, &settings).unwrap();
+    while let Next::More(token) = at.page(&mut memory).unwrap().next {
+        at = Reading::resumed(&mut memory, &settings, &token).unwrap();
+    }
+    assert_eq!(memory.warnings, ["users.csv: the column “title”, which fed title, is no longer there"]);
+}
+
 fn cell() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[a-z0-9]{0,4}",
