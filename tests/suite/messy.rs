@@ -174,3 +174,67 @@ async fn f85_a_row_without_a_key_is_told_in_every_run() {
     assert_eq!(sync(&inst, 0).await["users"]["deactivated"], 1);
     assert_eq!(inst.active().await, ["ann@a.x", "bob@a.x"]);
 }
+
+#[tokio::test]
+async fn f85_a_last_row_that_may_be_cut_is_not_applied() {
+    let whole = "id,userName,emails,groups\n1,ann@a.x,ann@a.x,Eng\n6,u6@a.x,u6@acme.example,Sales\n";
+    for cut in [whole.len() - "les\n".len(), whole.len() - ".example,Sales\n".len()] {
+        let inst = people(whole, &["grace_days=0"]).await;
+        sync(&inst, 0).await;
+        inst.file("users.csv", &whole[..cut]);
+        // A row without its last cell is provably cut; one that only may be is named, and stays as it is.
+        let is_short = !whole[..cut].ends_with("Sa");
+        let report = sync(&inst, u8::from(is_short)).await;
+        if !is_short {
+            assert_eq!(places(&report), [("users.csv line 3".to_owned(), Value::Null)]);
+            assert_eq!(report["groups"]["created"], 0, "{report:#}");
+            assert_eq!(report["memberships"]["removed"], 0, "{report:#}");
+        }
+        assert_eq!(inst.user("u6@a.x").await["emails"][0]["value"], "u6@acme.example");
+        inst.file("users.csv", whole);
+        assert_eq!(sync(&inst, 0).await["result"], "unchanged");
+    }
+}
+
+#[tokio::test]
+async fn f85_two_stray_quotes_remove_nobody() {
+    let inst =
+        people("id,userName,title\n1,a@a.x,A\n2,b@a.x,B\n3,c@a.x,C\n4,d@a.x,D\n", &["grace_days=0"]).await;
+    sync(&inst, 0).await;
+    inst.file("users.csv", "id,userName,title\n1,a@a.x,\"A\n2,b@a.x,B\n3,c@a.x,C\"\n4,d@a.x,Director\n");
+    let report = sync(&inst, 0).await;
+    assert_eq!(places(&report), [("users.csv line 2".to_owned(), Value::Null)]);
+    assert!(report["quarantined"][0]["reason"].as_str().unwrap().contains("goes on to line 4"), "{report:#}");
+    assert_eq!(names(&inst).await, ["a@a.x", "b@a.x", "c@a.x", "d@a.x"]);
+    assert_eq!(inst.user("d@a.x").await["title"], "Director");
+    assert_eq!(inst.user("a@a.x").await["title"], "A");
+}
+
+#[tokio::test]
+async fn f12_a_renamed_column_is_told_while_the_run_waits() {
+    let rows: String = (0..40).map(|n| format!("{n},u{n}@a.x,u{n}@acme.example\n")).collect();
+    let inst = people(&format!("id,userName,mail\n{rows}"), &[]).await;
+    sync(&inst, 0).await;
+    inst.file("users.csv", format!("id,userName,Post\n{rows}"));
+    let told = "users.csv: the column “mail”, which fed emails, is no longer there";
+    // What was only planned isn't remembered.
+    for _ in 0..2 {
+        let report: Value = serde_json::from_str(&inst.usher(&["--json", "plan"]).await.out).unwrap();
+        assert!(notes(&report).contains(told), "{report:#}");
+    }
+}
+
+#[tokio::test]
+async fn f85_a_guessed_encoding_is_a_note_of_the_run() {
+    let inst = crate::harness::Installation::new();
+    let text: Vec<u8> = "id,userName,displayName\n1,rene@a.x,René\n"
+        .chars()
+        .map(|c| u8::try_from(u32::from(c)).unwrap())
+        .collect();
+    let file = format!("users={}", inst.file("users.csv", text));
+    inst.connect_csv(&[&file]).await;
+    let report = sync(&inst, 0).await;
+    assert!(notes(&report).contains("Line 2 reads “René” in Windows-1252"), "{report:#}");
+    let checked = inst.usher(&["check"]).await.out;
+    assert!(checked.contains("set `encoding` to windows-1252"), "{checked}");
+}
