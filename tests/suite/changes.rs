@@ -4,8 +4,8 @@ use crate::directory::{Directory, member, person, removals};
 use crate::harness::Installation;
 use usher_sync::RunResult;
 use usher_test_scripted::{
-    Change, Group, GroupKind, MemberKind, MemberSlice, Membership, ObjectRef, Read, Script, Unreadable,
-    Value, t1,
+    Answer, Change, Group, GroupKind, MemberKind, MemberSlice, Membership, ObjectRef, Read, Script,
+    Unreadable, Value, t1,
 };
 
 /// Ann and bob in Staff, which is in All; and then what happened since.
@@ -239,6 +239,8 @@ async fn beside_a_record_that_cant_be_told_nobody_is_removed() {
     script.fresh = Read::of([
         Group::new("g-all").named("All").into(),
         Group::new("g-staff").named("Staff").kind(GroupKind::Security).into(),
+        slice("g-all", &[], true),
+        slice("g-staff", &[], true),
         person("ann").with("title", "Architect").into(),
         unreadable(None),
     ]);
@@ -253,6 +255,48 @@ async fn beside_a_record_that_cant_be_told_nobody_is_removed() {
     let report = source.takes(&script).await;
     assert_eq!((report.users.deactivated, report.memberships.removed), (1, 3), "{report:#?}");
     assert_eq!(source.people().await, ["ann"]);
+}
+
+#[tokio::test]
+async fn f34_a_membership_that_a_live_source_passes_over_stays() {
+    let directory = Directory::new().await;
+    let mut script = staff();
+    let source = directory.scripted("acme", &script).await;
+    source.sync().await;
+    // Its pages shifted while it was read: Staff is missing, and its members. It is still there.
+    script.since.clear();
+    script.fresh.cursor = None;
+    script.fresh.changes.retain(|change| {
+        !matches!(change, Change::Group(group) if group.id == "g-staff")
+            && !matches!(change, Change::Member(_))
+    });
+    let group = Group::new("g-staff").named("Staff").kind(GroupKind::Security);
+    script.lookup.insert("group:g-staff".into(), Answer::Here(vec![group.into()]));
+    let report = source.takes(&script).await;
+    assert_eq!(removals(&report), 0, "{report:#?}");
+    assert_eq!(source.members("Staff").await, ["ann", "bob"]);
+    // A whole list is proof.
+    script.fresh.changes.push(slice("g-staff", &["ann"], true));
+    let report = source.takes(&script).await;
+    assert_eq!(report.memberships.removed, 1, "{report:#?}");
+    assert_eq!(source.members("Staff").await, ["ann"]);
+}
+
+#[tokio::test]
+async fn an_answer_that_cant_be_told_keeps_everybody() {
+    let directory = Directory::new().await;
+    let mut script = staff();
+    let source = directory.scripted("acme", &script).await;
+    source.sync().await;
+    script.since.clear();
+    script.fresh.cursor = None;
+    script.fresh.changes.retain(|change| !matches!(change, Change::User(_)));
+    // Ann is there, with a record beside her of which nobody can tell whose it is.
+    script.lookup.insert("user:ann".into(), Answer::Here(vec![person("ann").into(), unreadable(None)]));
+    let report = source.takes(&script).await;
+    assert_eq!(removals(&report), 0, "{report:#?}");
+    assert_eq!(source.people().await, ["ann", "bob"]);
+    assert!(report.notes.iter().any(|note| note.contains("line 7: no name")), "{:?}", report.notes);
 }
 
 #[tokio::test]

@@ -150,6 +150,9 @@ async fn f11_tenants_are_apart() {
     // One of them runs while the other does.
     crate::database::seem_running(&inst, 30).await;
     inst.usher(&["tenant", "remove", "other"]).await.ended(3);
+    inst.usher(&["tenant", "remove", "other", "--confirm", "other"]).await.ended(4);
+    inst.usher(&["disconnect", "csv", "--confirm", "csv"]).await.ended(4);
+    crate::database::seem_running(&inst, -1).await;
     inst.usher(&["tenant", "remove", "other", "--confirm", "other"]).await.ended(0);
     inst.usher(&["--tenant", "other", "status"]).await.ended(2);
     let list = inst.json(0, &["tenant", "list"]).await;

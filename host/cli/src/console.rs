@@ -1,4 +1,7 @@
 //! Where people read and answer. On a terminal: colour, tables as wide as it is, a progress bar; piped: plain lines.
+//!
+//! What is printed comes from sources in good part, so every line is made fit here: whatever could move the cursor, hide text or begin a
+//! line of its own is written as an escape. Nobody approves a plan in which somebody's display name has drawn a few lines.
 
 use crate::error::CliError;
 use comfy_table::{ContentArrangement, Table, presets};
@@ -7,13 +10,14 @@ use std::fmt::Display;
 use std::io::{BufRead, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use usher_runtime::one_line;
 use usher_sync::{Phase, Progress};
 
 /// Nothing is drawn for work that takes less than this.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A colour for words that mean something.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// Comes in, or is well.
     Good,
@@ -25,6 +29,26 @@ pub enum Tone {
     Quiet,
     /// A heading.
     Strong,
+}
+
+/// Stands for the beginning of a tone until a line is printed: noncharacters of Unicode, which no text has a use for.
+const TONES: [(Tone, char, &str); 5] = [
+    (Tone::Good, '\u{fdd0}', "\x1b[32m"),
+    (Tone::Change, '\u{fdd1}', "\x1b[33m"),
+    (Tone::Bad, '\u{fdd2}', "\x1b[31m"),
+    (Tone::Quiet, '\u{fdd3}', "\x1b[2m"),
+    (Tone::Strong, '\u{fdd4}', "\x1b[1m"),
+];
+/// Stands for the end of a tone.
+const PLAIN: char = '\u{fdd5}';
+
+/// One line, fit for a terminal, with its tones as colours.
+fn fit(text: &str) -> String {
+    let mut line = one_line(text, usize::MAX);
+    for (_, mark, code) in TONES {
+        line = line.replace(mark, code);
+    }
+    line.replace(PLAIN, "\x1b[0m")
 }
 
 /// A place to read and to answer.
@@ -80,13 +104,13 @@ impl Console {
     /// Prints a line, unless JSON is wanted.
     pub fn line(&mut self, line: impl Display) {
         if !self.json {
-            Self::write(&mut self.out, &format!("{line}\n"));
+            Self::write(&mut self.out, &format!("{}\n", fit(&line.to_string())));
         }
     }
 
     /// Prints a line that isn't the answer itself: on standard error where the answer is JSON.
     pub fn aside(&mut self, line: impl Display) {
-        let line = format!("{line}\n");
+        let line = format!("{}\n", fit(&line.to_string()));
         if self.json { Self::write(&mut self.err, &line) } else { Self::write(&mut self.out, &line) }
     }
 
@@ -100,14 +124,8 @@ impl Console {
         if !self.interactive || self.json || std::env::var_os("NO_COLOR").is_some() {
             return words.to_string();
         }
-        let code = match tone {
-            Tone::Good => "32",
-            Tone::Change => "33",
-            Tone::Bad => "31",
-            Tone::Quiet => "2",
-            Tone::Strong => "1",
-        };
-        format!("\x1b[{code}m{words}\x1b[0m")
+        let mark = TONES.iter().find(|(of, _, _)| *of == tone).map_or(PLAIN, |(_, mark, _)| *mark);
+        format!("{mark}{words}{PLAIN}")
     }
 
     /// Prints rows under headings; piped, with tabs between.
@@ -115,10 +133,11 @@ impl Console {
         if self.json {
             return;
         }
+        let rows: Vec<Vec<_>> = rows.iter().map(|row| row.iter().map(|cell| fit(cell)).collect()).collect();
         if !self.interactive {
             let mut text = format!("{}\n", headings.join("\t"));
             for row in rows {
-                text.push_str(&row.join("\t").replace('\n', " "));
+                text.push_str(&row.join("\t"));
                 text.push('\n');
             }
             Self::write(&mut self.out, &text);
@@ -126,7 +145,7 @@ impl Console {
         }
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_header(headings.iter().map(|heading| self.tone(Tone::Strong, heading)));
+        table.set_header(headings.iter().map(|heading| fit(&self.tone(Tone::Strong, heading))));
         table.add_rows(rows);
         Self::write(&mut self.out, &format!("{table}\n"));
     }
@@ -138,10 +157,12 @@ impl Console {
                 "class": error.class, "message": error.message, "advice": error.advice } });
             self.json(&value);
         }
-        let mut text = format!("{}: {}\n", self.tone(Tone::Bad, "error"), error.message);
+        let mut text = fit(&format!("{}: {}", self.tone(Tone::Bad, "error"), error.message));
         if let Some(advice) = &error.advice {
-            text.push_str(&format!("  {}: {advice}\n", self.tone(Tone::Quiet, "what to do")));
+            text.push('\n');
+            text.push_str(&fit(&format!("  {}: {advice}", self.tone(Tone::Quiet, "what to do"))));
         }
+        text.push('\n');
         Self::write(&mut self.err, &text);
     }
 
@@ -150,7 +171,7 @@ impl Console {
         if !self.is_interactive() {
             return false;
         }
-        Self::write(&mut self.out, &format!("{question} [y/N] "));
+        Self::write(&mut self.out, &format!("{} [y/N] ", fit(question)));
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer).is_ok()
             && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
@@ -161,7 +182,7 @@ impl Console {
         if !self.is_interactive() {
             return None;
         }
-        Self::write(&mut self.out, &format!("{question}: "));
+        Self::write(&mut self.out, &format!("{}: ", fit(question)));
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer).ok()?;
         Some(answer.trim().to_owned())

@@ -3,6 +3,7 @@
 use crate::args::Cli;
 use crate::console::Console;
 use crate::error::{CliError, words};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use usher_runtime::{Runtime, RuntimeOptions};
@@ -57,7 +58,7 @@ impl Context {
         if let Some(store) = &self.store {
             return Ok(store.clone());
         }
-        std::fs::create_dir_all(&self.data).map_err(|error| {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data).map_err(|error| {
             CliError::usage(
                 format!("the data folder {} can't be made: {error}", self.data.display()),
                 "choose another with --data DIR",

@@ -85,10 +85,13 @@ impl From<Fault> for CliError {
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         let (status, class, advice) = match &error {
-            StoreError::AlreadyRunning { run, .. } => (
+            StoreError::AlreadyRunning { run, until } => (
                 Status::Running,
                 "already_running",
-                Some(format!("wait for it, or look at it with `usher runs show {run}`")),
+                Some(format!(
+                    "wait for it, or look at it with `usher runs show {run}`; if its host died, its lock ends at {}",
+                    crate::show::time(*until)
+                )),
             ),
             StoreError::NotFound { what, .. } => (
                 Status::Usage,

@@ -10,6 +10,30 @@ use usher_planner::{GroupTypes, Scope};
 use usher_runtime::Plugin;
 use usher_store::Settings as Rules;
 
+/// Longest name of a tenant, a connection or a policy, in characters: they are columns of tables.
+const NAME: usize = 64;
+
+/// A name for something of the operator's: what can be typed again and seen in a list.
+pub fn name(what: &str, name: &str) -> Result<String, CliError> {
+    let name = name.trim();
+    let wrong = |why: &str| {
+        CliError::usage(
+            format!("this can't be the name of a {what}: {why}"),
+            format!("give 1 to {NAME} characters on one line"),
+        )
+    };
+    if name.is_empty() {
+        return Err(wrong("it is empty"));
+    }
+    if name.chars().count() > NAME {
+        return Err(wrong("it is too long"));
+    }
+    if usher_runtime::one_line(name, usize::MAX) != name {
+        return Err(wrong("it has characters that can't be seen"));
+    }
+    Ok(name.to_owned())
+}
+
 /// Settings by dotted name, in the order they were given.
 pub type Pairs = Vec<(String, Json)>;
 

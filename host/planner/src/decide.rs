@@ -8,10 +8,22 @@ use usher_model::{ACTIVE, Attributes, DISPLAY_NAME, MANAGER, USER_NAME};
 /// The field of a line that says that the grace period begins or ends: a user who is disabled at the source doesn't have it.
 pub const LEAVING: &str = "leaving";
 
-/// What a line says of a user besides attributes. A source's attribute of such a name doesn't come in: it would be taken for these.
-const USER_FIELDS: [&str; 5] = [USER_NAME, ACTIVE, "path", MANAGER, LEAVING];
-/// The same of a group.
-const GROUP_FIELDS: [&str; 1] = [DISPLAY_NAME];
+/// The field of a line with a user's paths.
+pub const PATH: &str = "path";
+/// The field of a line that links: the name of the record that somebody is found to be.
+pub const LINKED: &str = "linked";
+
+impl RecordKind {
+    /// What a line says of such a record besides attributes. A source's attribute of such a name doesn't come in: it would be taken for
+    /// these.
+    pub fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::User => &[USER_NAME, ACTIVE, PATH, MANAGER, LEAVING, LINKED],
+            Self::Group => &[DISPLAY_NAME, LINKED],
+            Self::Membership => &[],
+        }
+    }
+}
 
 /// What a source's record comes to after scope and policies.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,8 +43,8 @@ pub enum Incoming<T> {
 pub struct Target {
     /// A user's userName, a group's displayName.
     pub name: String,
-    /// Whether a user may act; groups are always active.
-    pub active: bool,
+    /// Whether a user may act; none where the source doesn't say. Nothing comes of it for groups.
+    pub active: Option<bool>,
     /// Everything else that comes from the source.
     pub attributes: Attributes,
     /// A user's paths, the primary one first.
@@ -109,9 +121,10 @@ fn difference(
     stored: &Attributes,
     target: &Attributes,
     owns: &BTreeSet<String>,
-    fields: &[&str],
+    kind: RecordKind,
     changes: &mut Changes,
 ) {
+    let fields = kind.fields();
     for name in target.keys().chain(owns.iter().filter(|name| !target.contains_key(*name))) {
         if fields.contains(&name.as_str()) {
             continue;
@@ -128,6 +141,11 @@ fn set(changes: &mut Changes, name: &str, before: Option<Json>, after: Option<Js
     if before != after {
         changes.insert(name.to_owned(), Change(before, after));
     }
+}
+
+/// Which record a link is made to is part of what was seen, and so of the plan's hash.
+fn linked(name: &str) -> Changes {
+    Changes::from([(LINKED.to_owned(), Change(None, Some(name.into())))])
 }
 
 fn paths(paths: &[String]) -> Option<Json> {
@@ -165,19 +183,23 @@ pub fn user(
         (Incoming::Present(target), None, _) => {
             let mut changes = Changes::new();
             set(&mut changes, USER_NAME, None, Some(target.name.as_str().into()));
-            set(&mut changes, ACTIVE, None, Some(target.active.into()));
-            set(&mut changes, "path", None, paths(&target.paths));
-            difference(&Attributes::new(), &target.attributes, &BTreeSet::new(), &USER_FIELDS, &mut changes);
+            set(&mut changes, ACTIVE, None, Some(target.active.unwrap_or(true).into()));
+            set(&mut changes, PATH, None, paths(&target.paths));
+            let nothing = Attributes::new();
+            difference(&nothing, &target.attributes, &BTreeSet::new(), RecordKind::User, &mut changes);
             line(Action::Create, &target.name, "new at the source".to_owned(), changes)
         }
         (Incoming::Present(_), Some(stored), None) => {
             let whose = if stored.origin == Origin::Manual { "by hand" } else { "by another connection" };
-            line(Action::Link, &stored.user_name, format!("the same as a user made {whose}"), Changes::new())
+            let changes = linked(&stored.user_name);
+            line(Action::Link, &stored.user_name, format!("the same as a user made {whose}"), changes)
         }
         (Incoming::Present(target), Some(stored), Some(bond)) => {
             if stored.origin != Origin::Ours {
                 return None;
             }
+            // What the source doesn't say stays as it is: a column that is lost enables nobody. Who comes back was inactive by leaving.
+            let active = target.active.unwrap_or(stored.active || bond.departure.is_some());
             let mut changes = Changes::new();
             set(
                 &mut changes,
@@ -185,17 +207,17 @@ pub fn user(
                 Some(stored.user_name.as_str().into()),
                 Some(target.name.as_str().into()),
             );
-            set(&mut changes, ACTIVE, Some(stored.active.into()), Some(target.active.into()));
-            set(&mut changes, "path", paths(&stored.paths), paths(&target.paths));
-            difference(&stored.attributes, &target.attributes, &bond.owns, &USER_FIELDS, &mut changes);
+            set(&mut changes, ACTIVE, Some(stored.active.into()), Some(active.into()));
+            set(&mut changes, PATH, paths(&stored.paths), paths(&target.paths));
+            difference(&stored.attributes, &target.attributes, &bond.owns, RecordKind::User, &mut changes);
             if bond.departure.is_some() {
                 set(&mut changes, LEAVING, Some(true.into()), None);
                 line(Action::Reactivate, &target.name, "back at the source".to_owned(), changes)
             } else if changes.is_empty() {
                 None
-            } else if stored.active && !target.active {
+            } else if stored.active && !active {
                 line(Action::Deactivate, &target.name, "disabled at the source".to_owned(), changes)
-            } else if !stored.active && target.active {
+            } else if !stored.active && active {
                 line(Action::Reactivate, &target.name, "enabled at the source".to_owned(), changes)
             } else {
                 let reason = differs(&changes);
@@ -214,7 +236,14 @@ pub fn user(
                 return line(Action::Unlink, &stored.user_name, reason, Changes::new());
             }
             match bond.departure {
-                Some(Departure::InGrace) => None,
+                Some(Departure::InGrace) if !stored.active => None,
+                // Enabled here meanwhile: who has left isn't active, and his grace goes on.
+                Some(Departure::InGrace) => {
+                    let mut changes = Changes::new();
+                    set(&mut changes, ACTIVE, Some(true.into()), Some(false.into()));
+                    changes.insert(LEAVING.to_owned(), Change(Some(true.into()), Some(true.into())));
+                    line(Action::Deactivate, &stored.user_name, reason, changes)
+                }
                 Some(Departure::GraceOver) => {
                     let reason = format!("{reason}; the {} days of grace are over", rules.grace_days);
                     let mut changes = Changes::new();
@@ -260,14 +289,15 @@ pub fn group(
         (Incoming::Present(target), None, _) => {
             let mut changes = Changes::new();
             set(&mut changes, DISPLAY_NAME, None, Some(target.name.as_str().into()));
-            difference(&Attributes::new(), &target.attributes, &BTreeSet::new(), &GROUP_FIELDS, &mut changes);
+            let nothing = Attributes::new();
+            difference(&nothing, &target.attributes, &BTreeSet::new(), RecordKind::Group, &mut changes);
             line(Action::Create, &target.name, "new at the source".to_owned(), changes)
         }
         (Incoming::Present(_), Some(stored), None) => line(
             Action::Link,
             &stored.display_name,
             "the same as a group made by hand".to_owned(),
-            Changes::new(),
+            linked(&stored.display_name),
         ),
         (Incoming::Present(target), Some(stored), Some(bond)) => {
             if stored.origin != Origin::Ours {
@@ -280,7 +310,7 @@ pub fn group(
                 Some(stored.display_name.as_str().into()),
                 Some(target.name.as_str().into()),
             );
-            difference(&stored.attributes, &target.attributes, &bond.owns, &GROUP_FIELDS, &mut changes);
+            difference(&stored.attributes, &target.attributes, &bond.owns, RecordKind::Group, &mut changes);
             if changes.is_empty() {
                 return None;
             }

@@ -57,6 +57,13 @@ pub enum Hold {
         /// Their ids.
         ids: Vec<String>,
     },
+    /// Most of the source can't be read: the rest is no picture of it.
+    Unreadable {
+        /// How many users can't be read.
+        users: u64,
+        /// Of how many.
+        of: u64,
+    },
     /// An accepted plan was given, but this one takes away more.
     BeyondAccepted {
         /// How many lines are new.
@@ -78,6 +85,9 @@ impl std::fmt::Display for Hold {
             }
             Self::ChosenGroupsMissing { ids } => {
                 write!(f, "chosen groups are no longer at the source: {}", ids.join(", "))
+            }
+            Self::Unreadable { users, of } => {
+                write!(f, "{users} of {of} users at the source can't be read")
             }
             Self::BeyondAccepted { lines } => {
                 write!(f, "it takes away more than the accepted plan: {lines} more")

@@ -11,10 +11,11 @@ mod paths;
 mod scope;
 
 pub use decide::{
-    Bond, Departure, Incoming, LEAVING, Origin, Rules, StoredGroup, StoredUser, Target, differs, group, user,
+    Bond, Departure, Incoming, LEAVING, LINKED, Origin, PATH, Rules, StoredGroup, StoredUser, Target,
+    differs, group, user,
 };
 pub use graph::{GroupGraph, GroupNode};
 pub use guard::{Count, GuardRules, Hold, judge};
-pub use line::{Action, Change, Changes, Line, PlanHash, PlanHasher, RecordKind};
+pub use line::{Action, Change, Changes, Line, Loss, PlanHash, PlanHasher, RecordKind};
 pub use paths::{MAX_PATHS, Paths};
 pub use scope::{GroupTypes, InScope, Scope};

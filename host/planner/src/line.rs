@@ -82,6 +82,28 @@ pub struct Change(pub Option<Json>, pub Option<Json>);
 /// Field names and their changes.
 pub type Changes = BTreeMap<String, Change>;
 
+/// What somebody loses by a line, as the guard counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Nothing.
+    None,
+    /// A user, a group or a membership.
+    Away,
+    /// A value of a record that stays.
+    Values,
+}
+
+impl Loss {
+    /// As it is stored.
+    pub fn number(self) -> i64 {
+        match self {
+            Self::None => 0,
+            Self::Away => 1,
+            Self::Values => 2,
+        }
+    }
+}
+
 /// One line of a plan: what is done to one record or membership, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -110,11 +132,23 @@ impl Line {
         }
     }
 
-    /// Whether the guard counts it: somebody loses something, and didn't before by an earlier line. A deletion at the end of
-    /// the grace period was counted when it began.
-    pub fn counts(&self) -> bool {
-        self.action.takes_away()
-            && !(self.action == Action::Delete && self.changes.contains_key(crate::LEAVING))
+    /// What the guard counts it as. Somebody loses something, and didn't before by an earlier line: a deletion at the end of the grace
+    /// period was counted when it began. Or a value goes that was there: where a source loses a column, everybody's does.
+    pub fn loss(&self) -> Loss {
+        let was_leaving = self.changes.get(crate::LEAVING).is_some_and(|Change(before, _)| before.is_some());
+        let fields = self.kind.fields();
+        let clears = |(name, Change(before, after)): (&String, &Change)| {
+            before.is_some()
+                && after.is_none()
+                && (name == usher_model::MANAGER || !fields.contains(&name.as_str()))
+        };
+        if self.action.takes_away() && !was_leaving {
+            Loss::Away
+        } else if self.changes.iter().any(clears) {
+            Loss::Values
+        } else {
+            Loss::None
+        }
     }
 
     /// The canonical text that the plan's hash covers.

@@ -17,7 +17,8 @@ use std::collections::BTreeSet;
 use usher_model::{ACTIVE, Attributes, DISPLAY_NAME, GroupKind, USER_NAME, Value};
 use usher_planner::{
     Action, Bond, Change, Count, Departure, GroupGraph, GroupNode, GroupTypes, GuardRules, Incoming, LEAVING,
-    Line, Origin, Paths, PlanHasher, RecordKind, Rules, Scope, StoredGroup, StoredUser, Target, judge,
+    LINKED, Line, Origin, Paths, PlanHasher, RecordKind, Rules, Scope, StoredGroup, StoredUser, Target,
+    judge,
 };
 
 fn attributes() -> impl Strategy<Value = Attributes> {
@@ -30,13 +31,13 @@ fn attributes() -> impl Strategy<Value = Attributes> {
     // Some of them are named as what isn't an attribute.
     let name = prop_oneof![
         3 => prop_oneof!["title", "floor", "displayName", "emails"],
-        1 => prop_oneof!["userName", "active", "path", "manager", "leaving"],
+        1 => prop_oneof!["userName", "active", "path", "manager", "leaving", "linked"],
     ];
     btree_map(name, value, 0..4)
 }
 
 fn target() -> impl Strategy<Value = Target> {
-    ("[a-c]", any::<bool>(), attributes(), vec("[A-C]", 0..3))
+    ("[a-c]", option::of(any::<bool>()), attributes(), vec("[A-C]", 0..3))
         .prop_map(|(name, active, attributes, paths)| Target { name, active, attributes, paths })
 }
 
@@ -61,7 +62,7 @@ fn stranger() -> impl Strategy<Value = StoredUser> {
         origin,
         held_elsewhere: origin == Origin::Theirs,
         user_name: target.name,
-        active: target.active,
+        active: target.active.unwrap_or(true),
         attributes: target.attributes,
         paths: target.paths,
     })
@@ -136,6 +137,11 @@ impl State {
     }
 }
 
+struct Before {
+    stored: StoredUser,
+    leaving: bool,
+}
+
 fn removed_by(line: &Line) -> bool {
     line.action.takes_away() && (line.action != Action::Deactivate || line.changes.contains_key(LEAVING))
 }
@@ -166,17 +172,24 @@ proptest! {
                 state.apply(&line, &incoming);
             }
         }
+        let before = state.stored.clone().map(|stored| Before {
+            stored,
+            leaving: state.bond.as_ref().is_some_and(|bond| bond.departure.is_some()),
+        });
         let incoming = Incoming::Present(last.clone());
         if let Some(line) = state.decide(&incoming, rules) {
             state.apply(&line, &incoming);
         }
         let stored = state.stored.unwrap();
         let mut attributes = last.attributes;
-        attributes.retain(|name, _| !["userName", "active", "path", "manager", "leaving"].contains(&name.as_str()));
+        attributes.retain(|name, _| !RecordKind::User.fields().contains(&name.as_str()));
         prop_assert_eq!(
-            (stored.user_name, stored.active, stored.attributes, stored.paths),
-            (last.name, last.active, attributes, last.paths)
+            (stored.user_name, stored.attributes, stored.paths),
+            (last.name, attributes, last.paths)
         );
+        // What the source doesn't say stays as it was, but nobody who is in is left inactive by having been away.
+        let active = last.active.unwrap_or(before.is_none_or(|before| before.stored.active || before.leaving));
+        prop_assert_eq!(stored.active, active);
         prop_assert_eq!(state.bond.unwrap().departure, None);
     }
 
@@ -187,7 +200,7 @@ proptest! {
         for (incoming, rules) in steps {
             if let Some(line) = state.decide(&incoming, rules) {
                 prop_assert!(matches!(line.action, Action::Link | Action::Unlink), "{:?}", line);
-                prop_assert!(line.changes.is_empty());
+                prop_assert!(line.changes.keys().all(|field| field == LINKED));
                 state.apply(&line, &incoming);
             }
         }

@@ -24,6 +24,9 @@ use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiView};
 /// Standard error that is kept: enough for a panic's message.
 const STDERR_BYTES: usize = 4 << 10;
 
+/// Random bytes given at once: they are made on the host's time and outside the guest's memory, and a hash map's seed takes 16.
+const RANDOM_BYTES: u64 = 64 << 10;
+
 /// Where a run's clock and randomness start.
 #[derive(Clone, Copy, Debug)]
 pub struct RunEnvironment {
@@ -89,6 +92,7 @@ pub(crate) fn context(run: &RunEnvironment, stderr: &Tail) -> WasiCtx {
         .secure_random(ChaCha8Rng::seed_from_u64(run.seed))
         .insecure_random(ChaCha8Rng::seed_from_u64(run.seed.wrapping_add(1)))
         .insecure_random_seed(u128::from(run.seed))
+        .max_random_size(RANDOM_BYTES)
         .stderr(stderr.clone())
         .build()
 }

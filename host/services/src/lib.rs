@@ -81,8 +81,8 @@ impl Services {
     }
 
     /// What an earlier part of the same read stored is there again.
-    pub fn take_up(&self, staged: &BTreeMap<String, Option<String>>) {
-        self.storage.take_up(staged);
+    pub fn begin_again(&self, staged: &BTreeMap<String, Option<String>>) {
+        self.storage.begin_again(staged);
     }
 
     /// Stored values that the run changed; `None` for those removed.

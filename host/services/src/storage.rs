@@ -53,9 +53,10 @@ impl Storage {
             .collect()
     }
 
-    /// Takes up what an earlier part of the same read staged, so that the plugin finds what it wrote.
-    pub fn take_up(&self, staged: &BTreeMap<String, Option<String>>) {
-        self.values().staged.extend(staged.iter().map(|(key, value)| (key.clone(), value.clone())));
+    /// Begins a read anew with what an earlier part of the same read staged, so that the plugin finds what it wrote in that one and
+    /// nothing of an attempt that came to nothing.
+    pub fn begin_again(&self, staged: &BTreeMap<String, Option<String>>) {
+        self.values().staged = staged.clone();
     }
 
     fn values(&self) -> std::sync::MutexGuard<'_, Values> {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use usher_model::{ACTIVE, DISPLAY_NAME, USER_NAME, fold};
-use usher_planner::{Change, Changes, LEAVING};
+use usher_planner::{Change, Changes, PATH, RecordKind};
 
 /// Lines handled at a time: what an apply holds in memory.
 const PAGE: i64 = 1000;
@@ -41,11 +41,6 @@ pub struct Applied<'a> {
     pub report: &'a Json,
     /// Milliseconds since 1970.
     pub now: i64,
-}
-
-/// Field names that aren't attributes of the record.
-fn is_column(name: &str) -> bool {
-    matches!(name, USER_NAME | ACTIVE | "path" | "manager" | LEAVING)
 }
 
 #[derive(Serialize)]
@@ -93,14 +88,14 @@ fn after(changes: &Changes, name: &str) -> Option<Json> {
 }
 
 fn paths(changes: &Changes) -> Option<String> {
-    after(changes, "path").map(|paths| paths.to_string())
+    after(changes, PATH).map(|paths| paths.to_string())
 }
 
 /// The attributes that a new record begins with.
-fn attributes(changes: &Changes, skip: &str) -> Result<String, StoreError> {
+fn attributes(kind: RecordKind, changes: &Changes) -> Result<String, StoreError> {
     let map: BTreeMap<_, _> = changes
         .iter()
-        .filter(|(name, _)| !is_column(name) && *name != skip)
+        .filter(|(name, _)| !kind.fields().contains(&name.as_str()))
         .filter_map(|(name, Change(_, after))| after.as_ref().map(|after| (name, after)))
         .collect();
     text(&map, "record")
@@ -145,7 +140,15 @@ impl Store {
         apply.settle(applied).await?;
         close(&mut write, lease, applied.state, Some(applied.plan), applied.report, applied.now).await?;
         write.commit().await?;
-        // The overlay has done its work; dropping it is housekeeping, and the next read would do it too.
+        // The overlay has done its work. Dropping it is housekeeping that the next read does too, so it can't make a failure of what is
+        // applied.
+        if let Err(error) = self.drop_applied(read).await {
+            tracing::warn!(run = lease.run, %error, "overlay not dropped");
+        }
+        Ok(())
+    }
+
+    async fn drop_applied(&self, read: Read) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         drop_overlay(&mut write, read).await?;
         write.commit().await?;
@@ -216,7 +219,7 @@ impl Apply<'_> {
                         id: &line.record,
                         source: &line.source_id,
                         name: &line.name,
-                        attributes: attributes(&changes, DISPLAY_NAME)?,
+                        attributes: attributes(RecordKind::Group, &changes)?,
                         owns: line.owns,
                     }),
                     "update" => {
@@ -252,7 +255,7 @@ impl Apply<'_> {
                 .bind(rows(&ids)?)
                 .fetch_one(&mut **self.write)
                 .await?;
-                let written = changed_rows(page(&row)?, &changed, DISPLAY_NAME)?;
+                let written = changed_rows(RecordKind::Group, page(&row)?, &changed)?;
                 self.with_rows(
                     "WITH j AS MATERIALIZED (SELECT value->>'id' AS id, value->>'name' AS name,
                          value->>'attributes' AS attributes FROM json_each($4))
@@ -292,7 +295,7 @@ impl Apply<'_> {
                         name: &line.name,
                         key: fold(&line.name),
                         active: i64::from(after(&changes, ACTIVE) != Some(Json::Bool(false))),
-                        attributes: attributes(&changes, "")?,
+                        attributes: attributes(RecordKind::User, &changes)?,
                         paths: paths(&changes),
                         owns: line.owns,
                     }),
@@ -330,7 +333,7 @@ impl Apply<'_> {
                 .bind(rows(&ids)?)
                 .fetch_one(&mut **self.write)
                 .await?;
-                let written = changed_rows(page(&row)?, &changed, USER_NAME)?;
+                let written = changed_rows(RecordKind::User, page(&row)?, &changed)?;
                 self.with_rows(
                     "WITH j AS MATERIALIZED (SELECT value->>'id' AS id, value->>'name' AS name, value->>'key' AS key,
                          value->>'active' AS active, value->>'attributes' AS attributes, value->>'paths' AS paths
@@ -355,8 +358,9 @@ impl Apply<'_> {
         .await?;
         self.lines(
             "UPDATE user_links SET left_at = CASE WHEN n.action = 'deactivate' THEN $4 ELSE NULL END
-             FROM lines n WHERE n.tenant = $1 AND n.run = $3 AND n.kind = 'user' AND n.action IN ('deactivate', 'reactivate')
-               AND json_type(n.changes, '$.leaving') IS NOT NULL
+             FROM lines n WHERE n.tenant = $1 AND n.run = $3 AND n.kind = 'user'
+               AND (n.action = 'deactivate' AND n.changes->'leaving' IS NOT NULL AND n.changes->'leaving'->>0 IS NULL
+                 OR n.action = 'reactivate' AND n.changes->'leaving' IS NOT NULL)
                AND user_links.tenant = $1 AND user_links.connection = $2 AND user_links.source_id = n.source_id",
         )
         .await?;
@@ -463,8 +467,8 @@ impl Apply<'_> {
                  FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action IN ('delete', 'unlink'))",
             "DELETE FROM group_links WHERE tenant = $1 AND connection = $2 AND $4 > 0 AND source_id IN (SELECT source_id
                  FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'group' AND action IN ('delete', 'unlink'))",
-            "UPDATE users SET edited = 0 WHERE tenant = $1 AND origin = $2 AND edited = 1 AND $3 > 0 AND $4 > 0",
-            "UPDATE groups SET edited = 0 WHERE tenant = $1 AND origin = $2 AND edited = 1 AND $3 > 0 AND $4 > 0",
+            "UPDATE users SET edited = 0 WHERE tenant = $1 AND origin = $2 AND edited <> 0 AND edited = 2 AND $3 > 0 AND $4 > 0",
+            "UPDATE groups SET edited = 0 WHERE tenant = $1 AND origin = $2 AND edited <> 0 AND edited = 2 AND $3 > 0 AND $4 > 0",
         ] {
             self.lines(sql).await?;
         }
@@ -544,24 +548,24 @@ impl Apply<'_> {
                 .await?;
         }
         sqlx::query(
-            "UPDATE runs SET applied = 1, accepted = CASE WHEN $3 = 1 THEN COALESCE(accepted, $4) ELSE accepted END
+            "UPDATE runs SET applied = 1, accepted = CASE WHEN $3 = 1 THEN COALESCE(accepted, $4) END
              WHERE tenant = $1 AND id = $2",
         )
-            .bind(self.lease.tenant)
-            .bind(self.lease.run)
-            .bind(i64::from(applied.accepted))
-            .bind(applied.plan)
-            .execute(&mut **self.write)
-            .await?;
+        .bind(self.lease.tenant)
+        .bind(self.lease.run)
+        .bind(i64::from(applied.accepted))
+        .bind(applied.plan)
+        .execute(&mut **self.write)
+        .await?;
         Ok(())
     }
 }
 
 /// Stored records with their lines' changes made.
 fn changed_rows(
+    kind: RecordKind,
     stored: Vec<Stored>,
     changed: &BTreeMap<&str, Changes>,
-    name_field: &str,
 ) -> Result<Vec<Changed>, StoreError> {
     stored
         .into_iter()
@@ -577,17 +581,19 @@ fn changed_rows(
                 paths: record.paths,
             };
             for (name, Change(_, after)) in changes {
-                match (name.as_str(), after) {
-                    (field, Some(after)) if field == name_field => {
+                let field = kind.fields().iter().find(|field| *field == name);
+                match (field, after) {
+                    (Some(&(USER_NAME | DISPLAY_NAME)), Some(after)) => {
                         row.name = after.as_str().unwrap_or_default().to_owned();
                     }
-                    (ACTIVE, after) => row.active = i64::from(*after != Some(Json::Bool(false))),
-                    ("path", after) => row.paths = after.as_ref().map(ToString::to_string),
-                    ("manager" | LEAVING, _) => {}
-                    (name, Some(after)) => {
-                        map.insert(name.to_owned(), after.clone());
+                    (Some(&ACTIVE), after) => row.active = i64::from(*after != Some(Json::Bool(false))),
+                    (Some(&PATH), after) => row.paths = after.as_ref().map(ToString::to_string),
+                    // Managers have a pass of their own, leaving is the link's.
+                    (Some(_), _) => {}
+                    (None, Some(after)) => {
+                        map.insert(name.clone(), after.clone());
                     }
-                    (name, None) => {
+                    (None, None) => {
                         map.remove(name);
                     }
                 }

@@ -187,9 +187,22 @@ impl Store {
         Ok(())
     }
 
-    /// Removes a connection with its mirror, links and secrets. Its records stay and become manual, its memberships too.
+    /// Removes a connection with its mirror, links and secrets. Its records stay and become manual, its memberships too, but for people whom
+    /// another connection holds: they become that one's. Refused while a run of the tenant is going on.
     pub async fn remove_connection(&self, connection: &Connection) -> Result<(), StoreError> {
         let mut write = self.write().await?;
+        Self::nobody_runs(&mut write, connection.tenant).await?;
+        // Whom another connection holds too becomes its own, and is looked at in its next run.
+        sqlx::query(
+            "UPDATE users SET edited = 1, origin = (SELECT MIN(o.connection) FROM user_links o
+                 WHERE o.tenant = $1 AND o.record = users.id AND o.connection <> $2 AND o.left_at IS NULL)
+             WHERE tenant = $1 AND origin = $2 AND EXISTS (SELECT 1 FROM user_links o
+                 WHERE o.tenant = $1 AND o.record = users.id AND o.connection <> $2 AND o.left_at IS NULL)",
+        )
+        .bind(connection.tenant)
+        .bind(connection.id)
+        .execute(&mut *write)
+        .await?;
         keep_addresses(&mut write, connection).await?;
         for sql in [
             "DELETE FROM staged_users WHERE tenant = $1

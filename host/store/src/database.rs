@@ -5,7 +5,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Any, AnyPool, Executor, Row, SqlSafeStr, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Row, SqlSafeStr, Transaction};
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,8 +20,10 @@ const CONNECTIONS: u32 = 4;
 const CACHE: &str = "PRAGMA cache_size = -16384";
 
 /// Forward only; one that has landed is never edited.
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "start", include_str!("../migrations/sqlite/0001_start.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "start", include_str!("../migrations/sqlite/0001_start.sql")),
+    (2, "one link each", include_str!("../migrations/sqlite/0002_one_link_each.sql")),
+];
 
 /// The database of one installation. Cheap to clone.
 #[derive(Clone)]
@@ -35,27 +40,23 @@ impl Store {
         sqlx::any::install_default_drivers();
         let place = file.display().to_string();
         let url = format!("sqlite://{}?mode=rwc", encoded(&place));
+        private(file)?;
+        let failed = |source| StoreError::Open { place, source };
+        // Once by itself: a pool would try again until its patience ends, and tell that instead of the reason.
+        let tried = async {
+            let mut connection = sqlx::AnyConnection::connect(&url).await?;
+            prepare(&mut connection).await?;
+            connection.close().await
+        };
+        if let Err(error) = tried.await {
+            return Err(failed(error));
+        }
         let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
-            .after_connect(|connection, _| {
-                Box::pin(async move {
-                    let busy = format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis());
-                    connection.execute(sqlx::AssertSqlSafe(busy)).await?;
-                    for pragma in [
-                        "PRAGMA journal_mode = WAL",
-                        "PRAGMA synchronous = NORMAL",
-                        "PRAGMA foreign_keys = ON",
-                        "PRAGMA temp_store = MEMORY",
-                        CACHE,
-                    ] {
-                        connection.execute(pragma).await?;
-                    }
-                    Ok(())
-                })
-            })
+            .after_connect(|connection, _| Box::pin(prepare(connection)))
             .connect(&url)
             .await
-            .map_err(|source| StoreError::Open { place, source })?;
+            .map_err(failed)?;
         let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
             Migration::new(*version, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
         });
@@ -81,6 +82,39 @@ impl Store {
     /// Closes all connections, which folds the write-ahead log back into the file.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// What every connection to a SQLite file begins with.
+async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    let busy = format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis());
+    connection.execute(sqlx::AssertSqlSafe(busy)).await?;
+    for pragma in [
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = NORMAL",
+        "PRAGMA foreign_keys = ON",
+        "PRAGMA temp_store = MEMORY",
+        CACHE,
+    ] {
+        connection.execute(pragma).await?;
+    }
+    Ok(())
+}
+
+/// Makes the file where there is none, for this user alone: it will hold everybody's personal data. SQLite gives the files beside it the
+/// same rights. One that others can read is told of, and left as its owner wants it.
+fn private(file: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::File { place: file.display().to_string(), source };
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let mode = file.metadata().map_err(failed)?.permissions().mode();
+            if mode & 0o077 != 0 {
+                tracing::warn!(file = %file.display(), "others may read the database: `chmod go= {}`", file.display());
+            }
+            Ok(())
+        }
+        Err(error) => Err(failed(error)),
     }
 }
 

@@ -30,7 +30,7 @@ pub enum StoreError {
         source: serde_json::Error,
     },
     /// Another run of this tenant is going on.
-    #[error("run {run} of this tenant is going on; its lock ends at {until} unless it is renewed")]
+    #[error("run {run} of this tenant is going on")]
     AlreadyRunning {
         /// The run.
         run: i64,

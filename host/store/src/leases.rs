@@ -82,6 +82,22 @@ impl Store {
         if held.rows_affected() == 1 { Ok(()) } else { Err(StoreError::LeaseLost) }
     }
 
+    /// Refuses while a run of the tenant is going on: what it stands on must not be taken away from under it.
+    pub(crate) async fn nobody_runs(write: &mut Write, tenant: i64) -> Result<(), StoreError> {
+        let now = Self::database_time(write).await?;
+        let row = sqlx::query(
+            "SELECT run, expires_at FROM leases WHERE tenant = $1 AND run IS NOT NULL AND expires_at > $2",
+        )
+        .bind(tenant)
+        .bind(now)
+        .fetch_optional(&mut **write)
+        .await?;
+        match row {
+            None => Ok(()),
+            Some(row) => Err(StoreError::AlreadyRunning { run: row.try_get(0)?, until: row.try_get(1)? }),
+        }
+    }
+
     pub(crate) async fn free_lease(write: &mut Write, lease: Lease) -> Result<(), StoreError> {
         sqlx::query("UPDATE leases SET run = NULL WHERE tenant = $1 AND fence = $2 AND run = $3")
             .bind(lease.tenant)

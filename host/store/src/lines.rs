@@ -46,6 +46,17 @@ pub struct Tally {
     pub count: u64,
 }
 
+/// The runs that the guard looks at: this one, and what was applied lately.
+const WINDOW: &str = "l.run IN (SELECT r.id FROM runs r WHERE r.tenant = $1 AND r.connection = $3
+    AND (r.id = $2 OR (r.applied = 1 AND r.accepted IS NULL AND r.finished_at > $4)))";
+/// Lines of this run.
+const NOW: &str = "COALESCE(SUM(CASE WHEN l.run = $2 THEN 1 ELSE 0 END), 0)";
+/// Lines of the runs before.
+const BEFORE: &str = "COALESCE(SUM(CASE WHEN l.run <> $2 THEN 1 ELSE 0 END), 0)";
+/// Those of them whose record isn't among what is counted now: who was disabled at the source still is.
+const GONE_BEFORE: &str = "COALESCE(SUM(CASE WHEN l.run <> $2 AND (l.action <> 'deactivate'
+    OR l.changes->'leaving' IS NOT NULL) THEN 1 ELSE 0 END), 0)";
+
 /// Where a page of lines ended.
 pub type After<'a> = (&'a str, &'a str, &'a str);
 
@@ -189,7 +200,7 @@ impl Store {
               WHERE l.tenant = $1 AND l.left_at IS NULL) -
              (SELECT COUNT(*) FROM lines n WHERE n.tenant = $1 AND n.run = $2 AND n.kind = 'user' AND (n.action IN ('update', 'unlink')
                   OR (n.action IN ('deactivate', 'delete') AND n.changes->>'leaving' IS NULL)
-                  OR (n.action = 'deactivate' AND n.changes->'leaving'->>1 IS NOT NULL)
+                  OR (n.action = 'deactivate' AND n.changes->'leaving'->>1 IS NOT NULL AND n.changes->'leaving'->>0 IS NULL)
                   OR (n.action = 'reactivate' AND n.changes->>'leaving' IS NULL))),
              (SELECT COUNT(*) FROM group_links l JOIN runs r ON r.tenant = $1 AND r.id = $2 AND l.connection = r.connection
               WHERE l.tenant = $1) -
@@ -203,7 +214,8 @@ impl Store {
         Ok((unsigned(row.try_get(0)?), unsigned(row.try_get(1)?)))
     }
 
-    /// What the guard counts: going and of how many, over this run and what was applied since a moment without having been accepted.
+    /// What the guard counts: going and of how many, over this run and what was applied since a moment without having been agreed to although
+    /// it was held.
     pub async fn guard_counts(
         &self,
         lease: Lease,
@@ -225,70 +237,132 @@ impl Store {
                 "SELECT COUNT(*) FROM memberships WHERE tenant = $1 AND owner = $2",
             ),
         ] {
-            let row = sqlx::query(
-                "SELECT COALESCE(SUM(CASE WHEN l.run = $2 THEN 1 ELSE 0 END), 0),
-                     COALESCE(SUM(CASE WHEN l.run <> $2 THEN 1 ELSE 0 END), 0)
-                 FROM lines l JOIN runs r ON r.tenant = l.tenant AND r.id = l.run
-                 WHERE l.tenant = $1 AND l.kind = $5 AND l.away = 1 AND r.connection = $3
-                   AND (l.run = $2 OR (r.applied = 1 AND r.accepted IS NULL AND r.finished_at > $4))",
-            )
-            .bind(lease.tenant)
-            .bind(lease.run)
-            .bind(connection)
-            .bind(since)
-            .bind(kind)
-            .fetch_one(self.pool())
-            .await?;
+            let sql = format!(
+                "SELECT {NOW}, {BEFORE}, {GONE_BEFORE} FROM lines l
+                 WHERE l.tenant = $1 AND {WINDOW} AND l.kind = $5 AND l.away <> 0 AND l.away = 1"
+            );
+            let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+                .bind(lease.tenant)
+                .bind(lease.run)
+                .bind(connection)
+                .bind(since)
+                .bind(kind)
+                .fetch_one(self.pool())
+                .await?;
             let (now, before) = (unsigned(row.try_get(0)?), unsigned(row.try_get(1)?));
+            let gone = unsigned(row.try_get(2)?);
             if now == 0 {
                 continue;
             }
             let row = sqlx::query(base).bind(lease.tenant).bind(connection).fetch_one(self.pool()).await?;
             let of = unsigned(row.try_get(0)?);
-            counts.push(Count { what: what.to_owned(), going: now + before, of: of + before });
+            counts.push(Count { what: what.to_owned(), going: now + before, of: of + gone });
         }
-        // Each group's members, but not those of a group that goes itself: that is one group going.
-        let row = sqlx::query(
+        counts.extend(self.members_going(lease, connection, since, at_least).await?);
+        counts.extend(self.values_going(lease, connection, since).await?);
+        Ok(counts)
+    }
+
+    /// Each group's members, but not those of a group that goes itself: that is one group going.
+    async fn members_going(
+        &self,
+        lease: Lease,
+        connection: i64,
+        since: i64,
+        at_least: u64,
+    ) -> Result<Vec<Count>, StoreError> {
+        let sql = format!(
             "SELECT json_group_array(json_array(name, now, before, has)) FROM (
              SELECT COALESCE((SELECT g.display_name FROM groups g WHERE g.tenant = $1 AND g.id = x.record), x.record) AS name,
                  x.now, x.before,
                  (SELECT COUNT(*) FROM memberships m WHERE m.tenant = $1 AND m.group_id = x.record AND m.owner = $3) AS has
-             FROM (SELECT l.record, SUM(CASE WHEN l.run = $2 THEN 1 ELSE 0 END) AS now,
-                       SUM(CASE WHEN l.run <> $2 THEN 1 ELSE 0 END) AS before
-                   FROM lines l JOIN runs r ON r.tenant = l.tenant AND r.id = l.run
-                   WHERE l.tenant = $1 AND l.kind = 'membership' AND l.away = 1 AND r.connection = $3
-                     AND (l.run = $2 OR (r.applied = 1 AND r.accepted IS NULL AND r.finished_at > $4))
+             FROM (SELECT l.record, {NOW} AS now, {BEFORE} AS before FROM lines l
+                   WHERE l.tenant = $1 AND {WINDOW} AND l.kind = 'membership' AND l.away <> 0 AND l.away = 1
                      AND NOT EXISTS (SELECT 1 FROM lines d WHERE d.tenant = $1 AND d.run = $2 AND d.kind = 'group'
                          AND d.source_id = l.source_id AND d.action = 'delete')
                    GROUP BY l.record) x
-             WHERE x.now > 0 AND x.now + x.before >= $5 ORDER BY 1)",
-        )
-        .bind(lease.tenant)
-        .bind(lease.run)
-        .bind(connection)
-        .bind(since)
-        .bind(i64::try_from(at_least).unwrap_or(i64::MAX))
-        .fetch_one(self.pool())
-        .await?;
-        for (name, now, before, has) in page::<(String, i64, i64, i64)>(&row)? {
-            counts.push(Count {
+             WHERE x.now > 0 AND x.now + x.before >= $5 ORDER BY 1)"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(lease.tenant)
+            .bind(lease.run)
+            .bind(connection)
+            .bind(since)
+            .bind(i64::try_from(at_least).unwrap_or(i64::MAX))
+            .fetch_one(self.pool())
+            .await?;
+        Ok(page::<(String, i64, i64, i64)>(&row)?
+            .into_iter()
+            .map(|(name, now, before, has)| Count {
                 what: format!("members of {name}"),
                 going: unsigned(now + before),
                 of: unsigned(has + before),
+            })
+            .collect())
+    }
+
+    /// Values that records which stay lose: a source that lost a column clears everybody's.
+    async fn values_going(
+        &self,
+        lease: Lease,
+        connection: i64,
+        since: i64,
+    ) -> Result<Vec<Count>, StoreError> {
+        let sql = format!(
+            "SELECT json_group_array(json_array(kind, field, now, before)) FROM (
+             SELECT l.kind, j.key AS field, {NOW} AS now, {BEFORE} AS before
+             FROM lines l CROSS JOIN json_each(l.changes) j
+             WHERE l.tenant = $1 AND {WINDOW} AND l.kind IN ('user', 'group') AND l.away <> 0
+               AND l.action IN ('update', 'reactivate', 'deactivate') AND j.key NOT IN ('leaving', 'path')
+               AND j.value->>0 IS NOT NULL AND j.value->>1 IS NULL
+             GROUP BY 1, 2) WHERE now > 0"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(lease.tenant)
+            .bind(lease.run)
+            .bind(connection)
+            .bind(since)
+            .fetch_one(self.pool())
+            .await?;
+        let mut counts = Vec::new();
+        for (kind, field, now, before) in page::<(String, String, i64, i64)>(&row)? {
+            let holders = match (kind.as_str(), field.as_str()) {
+                ("user", usher_model::MANAGER) => {
+                    "SELECT COUNT(*) FROM users WHERE tenant = $1 AND origin = $2 AND manager IS NOT NULL AND $3 <> ''"
+                }
+                ("user", _) => {
+                    "SELECT COUNT(*) FROM users WHERE tenant = $1 AND origin = $2 AND attributes->>$3 IS NOT NULL"
+                }
+                _ => {
+                    "SELECT COUNT(*) FROM groups WHERE tenant = $1 AND origin = $2 AND attributes->>$3 IS NOT NULL"
+                }
+            };
+            let row = sqlx::query(holders)
+                .bind(lease.tenant)
+                .bind(connection)
+                .bind(&field)
+                .fetch_one(self.pool())
+                .await?;
+            counts.push(Count {
+                what: format!("values of {field} of {kind}s"),
+                going: unsigned(now + before),
+                of: unsigned(row.try_get::<i64, _>(0)? + before),
             });
         }
         Ok(counts)
     }
 
     /// How many lines of this run take something away that the accepted run's plan doesn't. A deletion that was seen covers a
-    /// deactivation, not the other way round.
+    /// deactivation, and leaving covers being disabled, not the other way round: who leaves is deleted in the end.
     pub async fn beyond(&self, lease: Lease, accepted: &Run) -> Result<u64, StoreError> {
         let row = sqlx::query(
             "SELECT COUNT(*) FROM lines n
-             WHERE n.tenant = $1 AND n.run = $2 AND n.action IN ('deactivate', 'delete', 'remove')
+             WHERE n.tenant = $1 AND n.run = $2 AND (n.action IN ('deactivate', 'delete', 'remove') OR n.away <> 0)
                AND NOT EXISTS (SELECT 1 FROM lines o WHERE o.tenant = $1 AND o.run = $3 AND o.kind = n.kind
                    AND o.source_id = n.source_id AND o.member_id = n.member_id
-                   AND (o.action = n.action OR (o.action = 'delete' AND n.action = 'deactivate')))",
+                   AND CASE WHEN n.away = 2 THEN o.changes = n.changes
+                       WHEN o.action = 'delete' THEN n.action IN ('delete', 'deactivate')
+                       ELSE o.action = n.action AND (n.changes->'leaving' IS NULL OR o.changes->'leaving' IS NOT NULL) END)",
         )
         .bind(lease.tenant)
         .bind(lease.run)

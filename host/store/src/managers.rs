@@ -86,7 +86,7 @@ impl Store {
                  AND n.member_id = ''
              LEFT JOIN users u ON u.tenant = $1 AND u.id = l.record
              LEFT JOIN users b ON b.tenant = $1 AND b.id = u.manager
-             WHERE {IN} AND (u.id IS NULL OR u.origin = $3) AND s.problem IS NULL)
+             WHERE {IN} AND (u.id IS NULL OR u.origin = $3) AND s.problem IS NULL AND COALESCE(n.action, '') <> 'link')
              WHERE named IS NOT NULL OR manager IS NOT NULL"
         );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))

@@ -28,7 +28,7 @@ pub struct Match {
     pub manual: bool,
 }
 
-/// Who comes in and has no problem yet.
+/// Who comes in and has no problem yet. Who could not be read and is looked at for another reason stays as he is.
 macro_rules! claims {
     ($alias:literal) => {
         concat!(
@@ -43,7 +43,11 @@ macro_rules! claims {
             $alias,
             ".outcome IS NULL OR ",
             $alias,
-            ".outcome->>'decision' = 'keep')"
+            ".outcome->>'decision' = 'keep') AND (",
+            $alias,
+            ".op = 1 OR NOT EXISTS (SELECT 1 FROM mirror_users p WHERE p.tenant = $1 AND p.connection = $3 AND p.source_id = ",
+            $alias,
+            ".source_id AND p.place IS NOT NULL))"
         )
     };
 }
@@ -61,12 +65,19 @@ impl Store {
                    WHERE m.tenant = $1 AND m.connection = $3 AND m.source_id = s.source_id AND m.raw IS NOT NULL))"
         );
         let mut judged = over(&mut write, read, nameless).await?;
-        // A holder of the name who is not giving it up.
+        // A holder of the name who is not giving it up: only whom this connection owns can be renamed. One who has left or is leaving may be the
+        // same person under a new key, which somebody must say.
         let held = concat!(
             "UPDATE staged_users AS s SET problem = json_object('standing', 'quarantined',
                  'why', 'userName ' || s.user_name_key || ' is held by ' || (
-                    SELECT COALESCE('record ' || h.source_id || ' of the source',
-                        CASE WHEN u.origin IS NULL THEN 'a user made by hand' ELSE 'a user of another connection' END)
+                    SELECT CASE WHEN h.source_id IS NULL AND u.origin IS NULL THEN 'a user made by hand'
+                        WHEN h.source_id IS NULL THEN 'a user of another connection'
+                        ELSE 'record ' || h.source_id || ' of the source' || CASE
+                            WHEN h.left_at IS NOT NULL OR EXISTS (SELECT 1 FROM staged_users g WHERE g.tenant = $1
+                                AND g.read = $2 AND g.source_id = h.source_id AND g.op = 2)
+                            THEN ', which is gone from it; the same person under a new key: `usher users link '
+                                || u.user_name || ' ' || s.source_id || '`'
+                            ELSE '' END END
                     FROM users u LEFT JOIN user_links h ON h.tenant = $1 AND h.connection = $3 AND h.record = u.id
                     WHERE u.tenant = $1 AND u.user_name_key = s.user_name_key))
              WHERE ", claims!("s"), " AND EXISTS (
@@ -76,8 +87,8 @@ impl Store {
                  WHERE u.tenant = $1 AND u.user_name_key = s.user_name_key
                    AND (own.record IS NULL OR own.record <> u.id)
                    AND (h.source_id IS NOT NULL OR own.record IS NOT NULL)
-                   AND NOT EXISTS (SELECT 1 FROM staged_users f WHERE ", claims!("f"),
-            "        AND f.source_id = h.source_id AND f.user_name_key <> u.user_name_key))"
+                   AND NOT (u.origin = $3 AND EXISTS (SELECT 1 FROM staged_users f WHERE ", claims!("f"),
+            "        AND f.source_id = h.source_id AND f.user_name_key <> u.user_name_key)))"
         );
         // Several claim the name, and this one doesn't hold it already.
         let claimed = concat!(
@@ -179,6 +190,30 @@ impl Store {
             .fetch_one(self.pool())
             .await?;
         page(&row)
+    }
+
+    /// Holds those who would be linked to a record that another of the source's is linked to already, or would be too: which of them is the
+    /// person, somebody must say.
+    pub async fn hold_shared_matches(&self, lease: Lease, read: Read) -> Result<(), StoreError> {
+        self.change(
+            lease,
+            read,
+            &[
+                "UPDATE staged_users AS s SET record = NULL, problem = json_object('standing', 'held', 'why',
+                     'the same as ' || (SELECT u.user_name FROM users u WHERE u.tenant = $1 AND u.id = s.record)
+                     || ', whom record ' || k.source_id || ' of the source is linked to; say so with `usher users link`')
+                 FROM user_links k
+                 WHERE s.tenant = $1 AND s.read = $2 AND s.record IS NOT NULL
+                   AND k.tenant = $1 AND k.connection = $3 AND k.record = s.record AND k.source_id <> s.source_id",
+                "UPDATE staged_users AS s SET record = NULL, problem = json_object('standing', 'held', 'why',
+                     'the same as ' || (SELECT u.user_name FROM users u WHERE u.tenant = $1 AND u.id = s.record)
+                     || ', as other records of the source are; say which with `usher users link`')
+                 FROM (SELECT c.record FROM staged_users c WHERE c.tenant = $1 AND c.read = $2 AND c.record IS NOT NULL
+                     AND $3 > 0 GROUP BY c.record HAVING COUNT(*) > 1) t
+                 WHERE s.tenant = $1 AND s.read = $2 AND s.record = t.record",
+            ],
+        )
+        .await
     }
 
     /// Stores what matching decided: links to be made (id, record), and problems (id, document).

@@ -149,6 +149,25 @@ impl Store {
                 wanted = wanted!()
             );
             run(&mut write, lease, read, removes).await?;
+            // What this connection added and the source doesn't know under the person's key: it is another one since he was linked anew.
+            let strays = format!(
+                "{insert}
+                 SELECT $1, $4, 'membership', x.group_id, 'u:' || x.member_id, 'remove', x.record, x.member, {NAMES},
+                     'the source has no such membership under this key', '{{}}', 0, 1
+                 FROM (SELECT gl.source_id AS group_id, d.source_id AS member_id, 'user' AS kind, h.group_id AS record,
+                         h.member_id AS member
+                     FROM staged_users d CROSS JOIN user_links l CROSS JOIN memberships h CROSS JOIN group_links gl
+                     WHERE d.tenant = $1 AND d.read = $2 AND d.op IN (1, 4, 5)
+                       AND l.tenant = $1 AND l.connection = $3 AND l.source_id = d.source_id
+                       AND h.tenant = $1 AND h.member_id = l.record AND h.owner = $3
+                       AND gl.tenant = $1 AND gl.record = h.group_id AND gl.connection = $3) x
+                 WHERE NOT EXISTS (SELECT 1 FROM staged_members s WHERE s.tenant = $1 AND s.read = $2
+                         AND s.group_id = x.group_id AND s.member_id = x.member_id AND s.kind = x.kind)
+                   AND NOT EXISTS (SELECT 1 FROM mirror_members m WHERE m.tenant = $1 AND m.connection = $3
+                         AND m.group_id = x.group_id AND m.member_id = x.member_id AND m.kind = x.kind)
+                 ON CONFLICT DO NOTHING"
+            );
+            run(&mut write, lease, read, strays).await?;
         }
         write.commit().await?;
         Ok(())

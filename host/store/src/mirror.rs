@@ -115,6 +115,20 @@ impl Store {
         })
     }
 
+    /// How many of the source's users can't be read, mirror and overlay together.
+    pub async fn unreadable_users(&self, read: Read) -> Result<u64, StoreError> {
+        count(
+            self,
+            "SELECT (SELECT COUNT(*) FROM staged_users s WHERE s.tenant = $1 AND s.read = $2 AND s.op = 3)
+             + (SELECT COUNT(*) FROM mirror_users m
+                 WHERE m.tenant = $1 AND m.connection = $3 AND m.problem IS NOT NULL AND m.place IS NOT NULL
+                   AND NOT EXISTS (SELECT 1 FROM staged_users s WHERE s.tenant = $1 AND s.read = $2
+                       AND s.source_id = m.source_id AND s.op IN (1, 2, 3)))",
+            read,
+        )
+        .await
+    }
+
     /// Users that the mirror has and a full read did not hand over, by id; those settled since are no longer among them.
     pub async fn missing_users(&self, read: Read, limit: i64) -> Result<Vec<String>, StoreError> {
         let sql = "SELECT json_group_array(source_id) FROM (SELECT m.source_id FROM mirror_users m
@@ -294,6 +308,31 @@ impl Store {
         .fetch_one(self.pool())
         .await?;
         page(&row)
+    }
+
+    /// The source ids of users by folded userName: of those whom this read gives the name, then of those who have it.
+    pub async fn source_ids_by_name(
+        &self,
+        read: Read,
+        names: &[String],
+    ) -> Result<BTreeMap<String, String>, StoreError> {
+        let row = sqlx::query(
+            "SELECT json_group_array(json_array(name, source_id)) FROM (
+             SELECT j.value AS name, l.source_id FROM json_each($4) j CROSS JOIN users u CROSS JOIN user_links l
+             WHERE u.tenant = $1 AND u.user_name_key = j.value
+               AND l.tenant = $1 AND l.record = u.id AND l.connection = $3
+             UNION ALL
+             SELECT j.value, s.source_id FROM json_each($4) j
+             CROSS JOIN staged_users s INDEXED BY staged_users_by_name
+             WHERE s.tenant = $1 AND s.read = $2 AND s.user_name_key = j.value AND s.user_name_key IS NOT NULL)",
+        )
+        .bind(read.tenant)
+        .bind(read.id)
+        .bind(read.connection)
+        .bind(crate::database::rows(&names)?)
+        .fetch_one(self.pool())
+        .await?;
+        Ok(page::<(String, String)>(&row)?.into_iter().collect())
     }
 
     /// Users that the source has now, by source id.

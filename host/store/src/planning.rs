@@ -186,12 +186,25 @@ impl Store {
         self.due(lease, read, sql, left_by).await
     }
 
-    /// Users of which an owned field was edited here.
+    /// Takes note of what was edited here: what this run looks at, as against what is edited while it runs.
+    pub async fn take_edits(&self, lease: Lease, read: Read) -> Result<(), StoreError> {
+        self.change(
+            lease,
+            read,
+            &[
+                "UPDATE users SET edited = 2 WHERE tenant = $1 AND origin = $3 AND edited <> 0 AND $2 > 0",
+                "UPDATE groups SET edited = 2 WHERE tenant = $1 AND origin = $3 AND edited <> 0 AND $2 > 0",
+            ],
+        )
+        .await
+    }
+
+    /// Users of which an owned field was edited here, also those who left.
     pub async fn edited_due(&self, lease: Lease, read: Read) -> Result<u64, StoreError> {
-        let sql = "SELECT $1, $2, m.source_id, 5, m.user_name_key, m.manager, m.digest, m.outcome
-             FROM users u CROSS JOIN user_links l CROSS JOIN mirror_users m
-             WHERE l.tenant = $1 AND l.record = u.id AND l.connection = $3
-               AND m.tenant = $1 AND m.connection = $3 AND m.source_id = l.source_id AND u.tenant = $1 AND u.edited = 1 AND $4 = 0";
+        let sql = "SELECT $1, $2, l.source_id, 5, m.user_name_key, m.manager, m.digest, m.outcome
+             FROM users u CROSS JOIN user_links l
+             LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = l.source_id
+             WHERE u.tenant = $1 AND u.edited <> 0 AND l.tenant = $1 AND l.record = u.id AND l.connection = $3 AND $4 = 0";
         self.due(lease, read, sql, 0).await
     }
 

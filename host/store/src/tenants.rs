@@ -45,6 +45,7 @@ impl Store {
     /// Removes a tenant with everything that belongs to it.
     pub async fn remove_tenant(&self, tenant: &Tenant) -> Result<(), StoreError> {
         let mut write = self.write().await?;
+        Self::nobody_runs(&mut write, tenant.id).await?;
         for staged in [
             "DELETE FROM staged_users WHERE tenant = $1",
             "DELETE FROM staged_groups WHERE tenant = $1",

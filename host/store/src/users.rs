@@ -33,7 +33,7 @@ pub struct UserRow {
 }
 
 /// Which users to list.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserFilter {
     /// Part of a userName or displayName, whatever its case.
     pub search: Option<String>,
@@ -270,7 +270,8 @@ impl Store {
         Ok(())
     }
 
-    /// Links a user to a record of a connection's source: the two are the same person. He stays whose he was.
+    /// Links a user to a record of a connection's source: the two are the same person. He stays whose he was. One who is linked to another
+    /// record of that source is linked to this one instead.
     pub async fn link_user(
         &self,
         tenant: i64,
@@ -290,6 +291,37 @@ impl Store {
         .await?;
         if known.is_none() {
             return Err(StoreError::NotFound { what: "record at the source", name: source_id.to_owned() });
+        }
+        // A person has one record at a source: linked to another of this connection already, he has got a new key there. What the source
+        // owns of him stays so, and he isn't leaving any more. Whether the old record still is anybody, the next run finds out.
+        let earlier = sqlx::query(
+            "DELETE FROM user_links WHERE tenant = $1 AND connection = $2 AND record = $3 AND source_id <> $4
+                 AND NOT EXISTS (SELECT 1 FROM user_links t
+                     WHERE t.tenant = $1 AND t.connection = $2 AND t.source_id = $4)
+             RETURNING source_id, owns",
+        )
+        .bind(tenant)
+        .bind(connection)
+        .bind(&user.id)
+        .bind(source_id)
+        .fetch_optional(&mut *write)
+        .await?;
+        let mut owns = owns;
+        if let Some(earlier) = earlier {
+            let before: String = earlier.try_get(0)?;
+            owns = earlier.try_get(1)?;
+            let problem = serde_json::json!({ "standing": "held",
+                "why": format!("{} is linked to record {source_id} now", user.user_name) });
+            sqlx::query(
+                "UPDATE mirror_users SET problem = $1
+                 WHERE tenant = $2 AND connection = $3 AND source_id = $4 AND place IS NULL",
+            )
+            .bind(problem.to_string())
+            .bind(tenant)
+            .bind(connection)
+            .bind(before)
+            .execute(&mut *write)
+            .await?;
         }
         let made = sqlx::query(
             "INSERT INTO user_links (tenant, connection, source_id, record, owns) VALUES ($1, $2, $3, $4, $5)

@@ -28,7 +28,7 @@ pub struct Prover<'a> {
     pub absence: Absence,
     pub method: &'a mut Method,
     pub lease: Lease,
-    pub sealed: &'a Sealed,
+    pub sealed: &'a mut Sealed,
     pub progress: &'a dyn Progress,
 }
 
@@ -47,13 +47,17 @@ impl Prover<'_> {
         let mut notes = Vec::new();
         if self.sealed.is_complete() && self.sealed.removals() {
             match self.absence {
-                Absence::Snapshot => store.mark_missing_gone(lease, read).await?,
+                Absence::Snapshot => {
+                    store.mark_missing_gone(lease, read).await?;
+                    store.mark_missing_members_gone(lease, read).await?;
+                }
+                // Nobody can be asked for a membership: of a source that lives, one ends by a group's whole list, or by its own end.
                 Absence::Lookup => self.confirm(&mut notes).await?,
             }
-            store.mark_missing_members_gone(lease, read).await?;
         }
         if matches!(self.absence, Absence::Lookup) {
             self.describe(&mut notes).await?;
+            self.sealed.recount(store).await?;
         }
         if self.sealed.removals() {
             store.settle_members(lease, read).await?;

@@ -5,7 +5,7 @@ use crate::chain::{BATCH, Chain, Surrounded};
 use crate::fault::Fault;
 use crate::host::Host;
 use crate::progress::{Phase, Progress};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use usher_model::{MANAGER, fold};
 use usher_planner::{GroupGraph, GroupNode, InScope, Scope};
 use usher_store::{GroupReview, Lease, Outcome, Read, ReviewPage, UserReview, Verdict};
@@ -120,13 +120,32 @@ pub async fn users(
     }
 }
 
+/// The managers of a page of users, by what the source names them with.
 async fn managers(
     host: &Host,
     read: Read,
     page: &[UserReview],
 ) -> Result<BTreeMap<String, usher_model::User>, Fault> {
-    let ids: Vec<_> = page.iter().filter_map(|review| review.raw.text(MANAGER)).map(str::to_owned).collect();
-    Ok(host.store.source_users(read, &ids).await?)
+    let named: BTreeSet<_> = page.iter().filter_map(|review| review.raw.text(MANAGER)).collect();
+    let ids: Vec<_> = named.iter().map(|&named| named.to_owned()).collect();
+    let mut found = host.store.source_users(read, &ids).await?;
+    // A source may name a manager by userName instead of by id.
+    let by_name: BTreeMap<_, _> = named
+        .iter()
+        .filter(|named| !found.contains_key(**named))
+        .map(|named| (fold(named), *named))
+        .collect();
+    if !by_name.is_empty() {
+        let names: Vec<_> = by_name.keys().cloned().collect();
+        let ids = host.store.source_ids_by_name(read, &names).await?;
+        let mut users = host.store.source_users(read, &ids.values().cloned().collect::<Vec<_>>()).await?;
+        for (name, id) in ids {
+            if let (Some(named), Some(user)) = (by_name.get(&name), users.remove(&id)) {
+                found.insert((*named).to_owned(), user);
+            }
+        }
+    }
+    Ok(found)
 }
 
 async fn review(

@@ -78,6 +78,11 @@ impl Catalogue {
         Ok(Entry { plugin, grant, bundled: true })
     }
 
+    /// Whether a plugin of this id comes with the host.
+    pub fn bundled(&self, id: &str) -> bool {
+        usher_bundle::plugins().iter().any(|bundled| bundled.id == id)
+    }
+
     /// The ids of all plugins.
     pub async fn ids(&self, tenant: i64) -> Result<BTreeSet<String>, PluginError> {
         let mut ids: BTreeSet<_> =

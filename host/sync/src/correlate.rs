@@ -32,7 +32,7 @@ pub async fn newcomers(
     let mut after = String::new();
     loop {
         let page = host.store.newcomers(read, &after, PAGE).await?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
+        let Some((last, _)) = page.last() else { break };
         after.clone_from(last);
         let mut addresses = Vec::new();
         for (id, user) in &page {
@@ -62,6 +62,8 @@ pub async fn newcomers(
         }
         host.store.settle_matches(lease, read, &links, &problems).await?;
     }
+    host.store.hold_shared_matches(lease, read).await?;
+    Ok(())
 }
 
 enum Decision {

@@ -6,9 +6,11 @@ use crate::host::Host;
 use crate::plan_records::Shapes;
 use crate::progress::Progress;
 use crate::read::Sealed;
-use usher_planner::{Hold, Line, Paths, PlanHash, Rules, judge};
+use usher_planner::{Action, Hold, Line, Paths, PlanHash, Rules, judge};
 use usher_store::{Connection, Lease, LineRow, Read};
 
+/// What somebody loses something by, also where it was counted before, as a deletion at the end of the grace period was.
+const TAKES_AWAY: [Action; 3] = [Action::Deactivate, Action::Delete, Action::Remove];
 /// How far back the guard counts.
 const WINDOW_MS: i64 = 24 * 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -49,8 +51,8 @@ pub struct Ground<'a> {
     pub fingerprint: &'a str,
     /// Whether the source had users before.
     pub had_users: bool,
-    /// Whether it has any now.
-    pub has_users: bool,
+    /// How many it has now.
+    pub users: u64,
     /// Whether every membership is to be looked at.
     pub all_memberships: bool,
 }
@@ -68,7 +70,7 @@ pub fn row(line: &Line, record: &str, owns: i64) -> LineRow {
         reason: line.reason.clone(),
         changes: serde_json::to_string(&line.changes).unwrap_or_default(),
         owns,
-        away: i64::from(line.counts()),
+        away: line.loss().number(),
     }
 }
 
@@ -123,7 +125,12 @@ impl<'a> Planner<'a> {
             }
         }
         let hash = store.hash_lines(self.lease, ground.basis).await?;
-        let holds = self.holds(host, admission, &ground).await?;
+        let takes_away = store
+            .tally(self.lease.tenant, self.lease.run)
+            .await?
+            .iter()
+            .any(|tally| TAKES_AWAY.iter().any(|action| action.name() == tally.action));
+        let holds = self.holds(host, admission, &ground, takes_away).await?;
         Ok(Plan { hash, holds, notes })
     }
 
@@ -132,6 +139,7 @@ impl<'a> Planner<'a> {
         host: &Host,
         admission: &Admission,
         ground: &Ground<'_>,
+        takes_away: bool,
     ) -> Result<Vec<Hold>, Fault> {
         let guard = self.connection.rules.guard;
         let counts = host
@@ -143,10 +151,13 @@ impl<'a> Planner<'a> {
                 u64::from(guard.half_from / 2 + 1).min(u64::from(guard.floor) + 1),
             )
             .await?;
-        let takes_away = counts.iter().any(|count| count.going > 0);
         let mut holds = Vec::new();
-        if ground.had_users && !ground.has_users && takes_away {
+        if ground.had_users && ground.users == 0 && takes_away {
             holds.push(Hold::EmptySource);
+        }
+        let (users, of) = (host.store.unreadable_users(self.read).await?, ground.users);
+        if of >= u64::from(guard.half_from) && users.saturating_mul(2) > of {
+            holds.push(Hold::Unreadable { users, of });
         }
         let changed = self.connection.fingerprint.as_deref().is_some_and(|last| last != ground.fingerprint);
         if changed && takes_away {

@@ -5,7 +5,7 @@ use crate::host::Host;
 use crate::plan::{Planner, row};
 use std::collections::BTreeSet;
 use usher_model::{MANAGER, fold};
-use usher_planner::{Action, Change, Changes, Line, RecordKind, differs};
+use usher_planner::{Action, Change, Changes, Line, Loss, RecordKind, differs};
 use usher_store::ManagerRow;
 
 const PAGE: i64 = 1000;
@@ -70,6 +70,8 @@ impl Planner<'_> {
 
 fn with_manager(user: ManagerRow, name: Option<String>) -> Result<usher_store::LineRow, Fault> {
     let change = Change(user.now.map(Into::into), name.map(Into::into));
+    // Whom the source names and who isn't in is no loss of the source's: only where it names nobody any more, the guard counts it.
+    let loss = if user.named.is_none() { Loss::Values } else { Loss::None }.number();
     if let Some(mut line) = user.line {
         let mut changes: Changes = serde_json::from_str(&line.changes).unwrap_or_default();
         changes.insert(MANAGER.to_owned(), change);
@@ -77,6 +79,9 @@ fn with_manager(user: ManagerRow, name: Option<String>) -> Result<usher_store::L
             line.reason = differs(&changes);
         }
         line.changes = serde_json::to_string(&changes).unwrap_or_default();
+        if line.away == Loss::None.number() {
+            line.away = loss;
+        }
         return Ok(line);
     }
     let changes = Changes::from([(MANAGER.to_owned(), change)]);
@@ -89,5 +94,5 @@ fn with_manager(user: ManagerRow, name: Option<String>) -> Result<usher_store::L
         reason: differs(&changes),
         changes,
     };
-    Ok(row(&line, &user.record, 0))
+    Ok(usher_store::LineRow { away: loss, ..row(&line, &user.record, 0) })
 }

@@ -79,7 +79,7 @@ impl Planner<'_> {
         if let Some(kind) = group.kind {
             attributes.insert("kind".to_owned(), Value::Text(kind.name().to_owned()));
         }
-        Incoming::Present(Target { name, active: true, attributes, paths: Vec::new() })
+        Incoming::Present(Target { name, active: None, attributes, paths: Vec::new() })
     }
 
     /// Plans all groups.
@@ -138,7 +138,7 @@ impl Planner<'_> {
                 Verdict::Keep => outcome.edit_user(&mut user),
             }
         }
-        let active = user.is_active();
+        let active = user.active;
         let Some(name) = user.user_name.take() else { return Incoming::Untouched };
         let mut attributes = user.attributes;
         attributes.remove(MANAGER);

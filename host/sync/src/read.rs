@@ -14,7 +14,7 @@ use usher_runtime::contract::model::{Counts, Fault as Answer};
 use usher_runtime::contract::source::{Coverage, Next, Position};
 use usher_runtime::{CallError, Method};
 use usher_services::Services;
-use usher_store::{Connection, Lease, OpenRead, Read, Sighting, UnknownRecord};
+use usher_store::{Connection, Lease, OpenRead, Read, Sighting, Store, UnknownRecord};
 
 /// A throttled source is waited for in the host up to this long; longer waits end the run, which goes on by its token.
 const WAIT: Duration = Duration::from_secs(30);
@@ -40,6 +40,12 @@ pub struct Sealed {
 }
 
 impl Sealed {
+    /// Takes up what came after the seal: answers to `lookup` can hold records that can't be told, too.
+    pub async fn recount(&mut self, store: &Store) -> Result<(), Fault> {
+        self.unknown = store.unknown_records(self.read).await?;
+        Ok(())
+    }
+
     /// Whether the read covers everything, so that what it didn't hand over may be absent.
     pub fn is_complete(&self) -> bool {
         self.complete
@@ -102,7 +108,7 @@ impl Reader<'_> {
             .store
             .begin_read(self.lease, self.connection.id, &basis, cursor.is_some(), fresh, self.host.now())
             .await?;
-        self.services.take_up(&open.storage);
+        self.services.begin_again(&open.storage);
         let mut pages = Pages { open, position: Position::Fresh, seen: 0, empty: 0, total: 0, waits: 0 };
         pages.position = match (&pages.open.position, cursor) {
             (Some(token), _) => Position::Resume(token.clone()),

@@ -134,7 +134,7 @@ impl Host {
             cursor: connection.cursor.as_deref().filter(|_| same_ground),
             progress: request.progress,
         };
-        let sealed = reader.read().await?;
+        let mut sealed = reader.read().await?;
         let read = sealed.read;
         let mut method = self.method(connection, &entry, &services, 0).await?;
         let mut prover = Prover {
@@ -143,7 +143,7 @@ impl Host {
             absence: entry.plugin.about().absence,
             method: &mut method,
             lease,
-            sealed: &sealed,
+            sealed: &mut sealed,
             progress: request.progress,
         };
         report.notes.extend(prover.prove().await?);
@@ -169,6 +169,9 @@ impl Host {
             store.add_findings(lease.tenant, lease.run, &findings).await?;
         }
 
+        if request.intent == Intent::Sync {
+            store.take_edits(lease, read).await?;
+        }
         let admission = admit::groups(self, lease, read, &mut chain, &connection.scope).await?;
         let reviewed_anew = connection.admitted_by.as_ref() != Some(&basis);
         let moved = store.graph_changed(read).await?;
@@ -178,8 +181,9 @@ impl Host {
         } else {
             store.moved_due(lease, read).await?;
             store.retries_due(lease, read).await?;
-            store.edited_due(lease, read).await?;
         }
+        // Also where everybody is due: that is everybody whom the source has, and who was edited may have left it.
+        store.edited_due(lease, read).await?;
         let planner = Planner::new(self, connection, lease, &sealed, request.progress).await?;
         store.leavers_due(lease, read, planner.leaves_by).await?;
         let first = connection.admitted_by.is_none();
@@ -202,7 +206,7 @@ impl Host {
                     basis: &format!("{fingerprint} {basis}"),
                     fingerprint: &fingerprint,
                     had_users: before.users > 0,
-                    has_users: now.users > 0,
+                    users: now.users,
                     all_memberships: everything,
                 },
             )
@@ -293,7 +297,7 @@ impl Host {
                     }
                     beyond == 0
                 }
-                (_, None) if !changes => true,
+                (_, None) if !changes && report.holds.is_empty() => true,
                 (Consent::Given, None) => report.holds.is_empty(),
                 (Consent::Ask(ask), None) => ask(report),
                 (Consent::None | Consent::Accept(_), None) => {
@@ -315,6 +319,9 @@ impl Host {
                     (false, true) => None,
                     (false, false) => connection.cursor.as_deref(),
                 };
+                // What the plugin keeps goes with the cursor: it may be where the plugin is in the source.
+                let nothing = BTreeMap::new();
+                let storage = if sealed.removals() { &sealed.storage } else { &nothing };
                 let state = if changes { RunState::Success } else { RunState::Unchanged };
                 let document = serde_json::to_value(&*report).unwrap_or_default();
                 self.store
@@ -329,7 +336,7 @@ impl Host {
                             fingerprint,
                             admitted_by: basis,
                             managers: connection.scope.managers,
-                            storage: &sealed.storage,
+                            storage,
                             report: &document,
                             now: self.now(),
                         },

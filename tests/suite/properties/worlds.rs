@@ -170,7 +170,14 @@ impl World {
             .map(|(members, last)| MemberSlice { group: group_id(group), members, last }.into())
     }
 
-    /// All of it.
+    /// All of it, with every group's whole list: of a source that lives, nothing less proves that somebody isn't a member any more.
+    fn listed(&self) -> Vec<Change> {
+        let users = self.users.iter().map(|(&id, person)| self.user(id, person).into());
+        let groups = self.groups.iter().map(|(&id, &name)| group(id, name).into());
+        groups.chain(users).chain(self.groups.keys().flat_map(|&group| self.list(group))).collect()
+    }
+
+    /// All of it, one by one.
     pub fn changes(&self) -> Vec<Change> {
         let users = self.users.iter().map(|(&id, person)| self.user(id, person).into());
         let groups = self.groups.iter().map(|(&id, &name)| group(id, name).into());
@@ -181,7 +188,7 @@ impl World {
 
     /// A source that has it.
     pub fn script(&self) -> Script {
-        Script::full(self.changes())
+        Script::full(self.listed())
     }
 
     pub fn counts(&self) -> Whole {

@@ -57,7 +57,7 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
             "`usher plugin list` shows the methods; a policy is added with `usher policy add`",
         ));
     }
-    let name = args.name.clone().unwrap_or_else(|| args.method.clone());
+    let name = given::name("connection", args.name.as_deref().unwrap_or(&args.method))?;
     let earlier = match store.connection(tenant.id, &name).await {
         Ok(connection) => Some(connection),
         Err(StoreError::NotFound { .. }) => None,
@@ -98,8 +98,18 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
     let now = earlier.as_ref().map_or(Json::Null, |earlier| earlier.settings.clone());
     let settings = given::for_plugin(plugin, now, &rest, folder.as_deref())?;
     if !own_folders {
-        let known: BTreeSet<String> = rules.folders.iter().cloned().collect();
-        rules.folders = known.union(&folders(&settings, plugin.files())).cloned().collect();
+        // The folders of files that aren't named any more go, those that were stated stay.
+        let before =
+            earlier.as_ref().map(|earlier| folders(&earlier.settings, plugin.files())).unwrap_or_default();
+        let stated = rules.folders.iter().filter(|folder| !before.contains(*folder)).cloned();
+        let named = folders(&settings, plugin.files());
+        rules.folders = stated.chain(named).collect::<BTreeSet<_>>().into_iter().collect();
+    }
+    if let Some(root) = rules.folders.iter().find(|folder| Path::new(folder).parent().is_none()) {
+        return Err(CliError::usage(
+            format!("{root} as an allowed folder would open every file of this machine to the source"),
+            "put the files into a folder of their own",
+        ));
     }
     let mut secrets = Vec::new();
     for pair in &args.secret {

@@ -8,7 +8,7 @@ use crate::error::{CliError, Status, words};
 use serde_json::{Value as Json, json};
 use std::path::Path;
 use usher_runtime::{Grant, Plugin};
-use usher_store::AddedPlugin;
+use usher_store::{AddedPlugin, Store};
 
 async fn from_file(context: &mut Context, file: &Path) -> Result<(Plugin, Vec<u8>), CliError> {
     let place = file.display();
@@ -69,6 +69,15 @@ fn settings(context: &mut Context, schema: &Json) {
     context.console.table(&["Setting", "", "Default", "What it is"], rows);
 }
 
+/// The connections and policies that run a plugin.
+async fn used_by(store: &Store, tenant: i64, id: &str) -> Result<Vec<String>, CliError> {
+    let connections = store.connections(tenant).await?;
+    let policies = store.policies(tenant).await?;
+    let connections = connections.into_iter().filter(|connection| connection.method == id);
+    let policies = policies.into_iter().filter(|row| row.plugin == id);
+    Ok(connections.map(|connection| connection.name).chain(policies.map(|row| row.name)).collect())
+}
+
 /// The catalogue of plugins.
 pub async fn plugin(command: PluginCommand, context: &mut Context) -> Result<Status, CliError> {
     let tenant = context.tenant().await?;
@@ -79,7 +88,23 @@ pub async fn plugin(command: PluginCommand, context: &mut Context) -> Result<Sta
             let mut rows = Vec::new();
             let mut list = Vec::new();
             for id in host.catalogue().ids(tenant.id).await? {
-                let entry = host.catalogue().find(tenant.id, &id).await?;
+                let entry = match host.catalogue().find(tenant.id, &id).await {
+                    Ok(entry) => entry,
+                    // One that can't be loaded keeps nobody from seeing the others, and from removing it.
+                    Err(error) => {
+                        let why = words(&error);
+                        list.push(json!({ "id": id, "problem": why }));
+                        rows.push(vec![
+                            id,
+                            String::new(),
+                            String::new(),
+                            "added".to_owned(),
+                            String::new(),
+                            why,
+                        ]);
+                        continue;
+                    }
+                };
                 let about = entry.plugin.about();
                 let from = if entry.bundled { "bundled" } else { "added" };
                 let granted: Vec<_> = entry.grant.interfaces.iter().cloned().collect();
@@ -145,6 +170,22 @@ pub async fn plugin(command: PluginCommand, context: &mut Context) -> Result<Sta
             if !context.console.is_json() {
                 print(context, &plugin);
             }
+            // An added plugin stands before a bundled one of its id, and before the one that was added earlier.
+            let id = &plugin.about().id;
+            let earlier = store.plugins(tenant.id).await?.into_iter().find(|added| added.id == *id);
+            let host = context.host().await?;
+            let replaces = match earlier {
+                Some(earlier) => Some(format!("the added {id} {}", earlier.version)),
+                None => host.catalogue().bundled(id).then(|| format!("the bundled {id}")),
+            };
+            let used = used_by(&store, tenant.id, id).await?;
+            if let Some(replaces) = &replaces {
+                let by = if used.is_empty() { "nothing yet".to_owned() } else { used.join(", ") };
+                let warning = context
+                    .console
+                    .tone(Tone::Change, format!("It takes the place of {replaces}, used by: {by}"));
+                context.console.aside(format!("  {warning}"));
+            }
             if !yes {
                 let asks: Vec<_> = plugin.asks().into_iter().collect();
                 let what = if asks.is_empty() { "nothing".to_owned() } else { asks.join(", ") };
@@ -177,22 +218,10 @@ pub async fn plugin(command: PluginCommand, context: &mut Context) -> Result<Sta
                     "bundled plugins can't be removed; `usher plugin list` shows which were added",
                 ));
             }
-            let used: Vec<_> = store
-                .connections(tenant.id)
-                .await?
-                .into_iter()
-                .filter(|connection| connection.method == id)
-                .map(|connection| connection.name)
-                .chain(
-                    store
-                        .policies(tenant.id)
-                        .await?
-                        .into_iter()
-                        .filter(|row| row.plugin == id)
-                        .map(|row| row.name),
-                )
-                .collect();
-            if !used.is_empty() {
+            let used = used_by(&store, tenant.id, &id).await?;
+            let host = context.host().await?;
+            // Where a bundled one stands behind it, that one goes on in its place.
+            if !used.is_empty() && !host.catalogue().bundled(&id) {
                 return Err(CliError::usage(
                     format!("{id} is used by {}", used.join(", ")),
                     "disconnect them or take them out of the chain first",

@@ -53,8 +53,11 @@ fn entries(context: &mut Context, file: &Path, existing: Option<&Json>) -> Resul
         parsed.repeated.len(),
         parsed.bad.len()
     ));
-    if parsed.entries.is_empty() && !parsed.bad.is_empty() {
-        return Err(CliError::usage(format!("{place} has no usable entry"), "see the lines above"));
+    if parsed.entries.is_empty() {
+        return Err(CliError::usage(
+            format!("{place} has no usable entry: the list stays as it is"),
+            "to deny nobody any more, take the policy out of the chain with `usher policy remove`",
+        ));
     }
     Ok(serde_json::to_value(all).unwrap_or_default())
 }
@@ -122,7 +125,7 @@ pub async fn policy(command: PolicyCommand, context: &mut Context) -> Result<Sta
             return Ok(Status::Done);
         }
         PolicyCommand::Add { plugin, name, given, csv } => {
-            let name = name.unwrap_or_else(|| plugin.clone());
+            let name = given::name("policy", name.as_deref().unwrap_or(&plugin))?;
             if chain.iter().any(|row| row.name == name) {
                 return Err(CliError::usage(
                     format!("the chain has a policy {name} already"),

@@ -34,6 +34,7 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
                         "started_at": show::moment(run.started_at),
                         "finished_at": run.finished_at.map(show::moment),
                         "plan": run.plan,
+                        "users": run.report.as_ref().and_then(|report| report.get("users")),
                     })),
                 })
             })
@@ -92,6 +93,14 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
                 if let Some(hold) = holds.first() {
                     let hash = run.plan.as_deref().and_then(|plan| plan.get(..12)).unwrap_or_default();
                     result = format!("{result}: {hold}; if this is right: `usher sync --accept {hash}`");
+                }
+                let quarantined = run
+                    .report
+                    .as_ref()
+                    .and_then(|report| report.get("users")?.get("quarantined")?.as_u64())
+                    .unwrap_or(0);
+                if quarantined > 0 {
+                    result = format!("{result}; {quarantined} quarantined: `usher runs show {}`", run.id);
                 }
                 rows.push(vec!["result".to_owned(), result]);
                 let finished = run.finished_at.map_or_else(|| "not yet".to_owned(), show::time);

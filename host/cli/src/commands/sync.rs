@@ -75,6 +75,10 @@ fn verdict(console: &mut Console, report: &Report, intent: Intent) {
                     .line(format!("  Nothing was changed. If this is right: `usher sync --accept {hash}`"));
             }
         }
+        RunResult::Unchanged if report.users.quarantined > 0 => console.line(format!(
+            "{word}: there is nothing to do, but for {} quarantined above",
+            report.users.quarantined
+        )),
         RunResult::Unchanged => console.line(format!("{word}: there is nothing to do")),
         RunResult::Success if intent == Intent::Plan => {
             console.line(format!("Nothing was changed. Apply it with `usher sync`, or just this plan with `usher sync --accept {hash}`."));

@@ -3,6 +3,7 @@
 use crate::args::TenantCommand;
 use crate::context::Context;
 use crate::error::{CliError, Status};
+use crate::given;
 use serde_json::json;
 
 /// Lists, adds and removes tenants.
@@ -10,10 +11,8 @@ pub async fn tenant(command: TenantCommand, context: &mut Context) -> Result<Sta
     let store = context.store().await?;
     match command {
         TenantCommand::Add { name } => {
-            if name.trim().is_empty() {
-                return Err(CliError::usage("a tenant needs a name", "`usher tenant add NAME`"));
-            }
-            let tenant = store.add_tenant(name.trim(), context.now()).await?;
+            let name = given::name("tenant", &name)?;
+            let tenant = store.add_tenant(&name, context.now()).await?;
             context
                 .console
                 .line(format!("Tenant {} is there. Use it with --tenant {}.", tenant.name, tenant.name));

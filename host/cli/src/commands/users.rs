@@ -172,7 +172,11 @@ async fn list(
     if json {
         context.console.text("\n]\n");
     } else if count == 0 {
-        context.console.line("Nobody. People come in with `usher sync`, or by hand with `usher users add`.");
+        context.console.line(if *filter == UserFilter::default() {
+            "Nobody. People come in with `usher sync`, or by hand with `usher users add`."
+        } else {
+            "Nobody like that: `usher users list` shows everybody."
+        });
     }
     Ok(())
 }

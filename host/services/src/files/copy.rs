@@ -1,9 +1,11 @@
 //! The private copy of one file.
 
 use super::{CHUNK_BYTES, FILE_BYTES};
+use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File as Disk, Metadata};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
@@ -44,7 +46,9 @@ impl Copy {
         };
         let settings = |why: String| Fault::Settings(Problem { place: setting.to_owned(), why });
 
-        let real = fs::canonicalize(path).map_err(failed)?;
+        // Opened first and judged by what was opened: whoever may write into the folder can swap a link in between looking and opening.
+        let mut original = open(path).map_err(failed)?;
+        let real = place(&original, path).map_err(failed)?;
         let folders: Vec<PathBuf> =
             allowed.iter().filter_map(|folder| fs::canonicalize(folder).ok()).collect();
         if !folders.iter().any(|folder| real.starts_with(folder)) {
@@ -53,14 +57,14 @@ impl Copy {
                 list(allowed)
             )));
         }
-        let seen = fs::metadata(&real).map_err(failed)?;
-        if !seen.is_file() {
+        let before = original.metadata().map_err(failed)?;
+        if !before.is_file() {
             return Err(settings(format!("{shown} is not a file")));
         }
-        if seen.len() > FILE_BYTES {
+        if before.len() > FILE_BYTES {
             return Err(Fault::Source(format!(
                 "{setting}: {shown} has {} bytes; a file may have {FILE_BYTES}",
-                seen.len()
+                before.len()
             )));
         }
         let changed = || {
@@ -68,13 +72,6 @@ impl Copy {
                 "{setting}: {shown} changed while it was copied; run again when it is complete"
             ))
         };
-
-        let mut original = Disk::open(&real).map_err(failed)?;
-        let before = original.metadata().map_err(failed)?;
-        // What was opened is what was looked at: no link was put in its place.
-        if state(&before) != state(&seen) {
-            return Err(changed());
-        }
         let no_room = |error: io::Error| {
             Fault::Source(format!("{setting}: can't make a private copy of {shown}: {error}"))
         };
@@ -84,8 +81,9 @@ impl Copy {
                 Pouring::Reading(error) => failed(error),
                 Pouring::Writing(error) => no_room(error),
             })?;
-        let after = fs::metadata(&real).map_err(|_| changed())?;
-        if size != before.len() || state(&after) != state(&before) {
+        let after = original.metadata().map_err(failed)?;
+        let named = fs::metadata(path).map_err(|_| changed())?;
+        if size != before.len() || state(&after) != state(&before) || state(&named) != state(&before) {
             return Err(changed());
         }
         // Kept under its name until the run is over, so that an operator can see what takes up the room.
@@ -117,6 +115,26 @@ impl Copy {
             Fault::Source(format!("can't read the private copy of {}: {error}", self.name))
         })?;
         Ok(chunk)
+    }
+}
+
+/// Opens what the path leads to now. A pipe doesn't hold up whoever opens it so, and is told by its kind.
+fn open(path: &Path) -> io::Result<Disk> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    Ok(Disk::from(rustix::fs::open(path, flags, Mode::empty())?))
+}
+
+/// Where an opened file lies. The kernel's own word where it gives one; else the path's, if it still leads to the very file.
+fn place(file: &Disk, path: &Path) -> io::Result<PathBuf> {
+    if let Ok(real) = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())) {
+        return Ok(real);
+    }
+    let real = fs::canonicalize(path)?;
+    let (opened, found) = (file.metadata()?, fs::symlink_metadata(&real)?);
+    if (opened.dev(), opened.ino()) == (found.dev(), found.ino()) {
+        Ok(real)
+    } else {
+        Err(io::Error::other("another file was put in its place while it was opened"))
     }
 }
 
