@@ -17,11 +17,19 @@ pub struct Names {
 }
 
 impl Names {
+    /// With room for a name of so many users each: growing step by step takes twice the memory.
+    pub fn of_users(users: u64) -> Self {
+        let mut names = Self::default();
+        names.index.reserve(users);
+        names
+    }
+
     /// Adds a user under these names; empty ones don't count.
     pub fn insert<'n>(&mut self, id: &str, names: impl Iterator<Item = &'n str>) {
         // Beyond 4 GiB of keys there are no more names.
         let Ok(at) = u32::try_from(self.ids.len()) else { return };
         let mut own: [u64; 2] = [0; 2];
+        let mut added = false;
         for (name, seen) in names.zip(0..).filter(|(name, _): &(&str, usize)| !name.is_empty()) {
             let hash = fingerprint(name.to_lowercase());
             if own.contains(&hash) {
@@ -30,12 +38,15 @@ impl Names {
             if let Some(slot) = own.get_mut(seen) {
                 *slot = hash;
             }
+            added = true;
             if self.index.insert(hash, at).is_some() {
                 self.index.replace(hash, DOUBTFUL);
             }
         }
-        self.ids.push_str(id);
-        self.ids.push('\n');
+        if added {
+            self.ids.push_str(id);
+            self.ids.push('\n');
+        }
     }
 
     /// Whether several users have this name.

@@ -396,7 +396,7 @@ impl Reading {
             if let Some(table) = Table::open(outside, "memberships", &self.settings).map_err(of_it)? {
                 links = table.expected_rows();
                 let by_name = MembershipColumns::of(&table, &self.settings).map_err(of_it)?.by_name;
-                self.names = by_name.then(Names::default);
+                self.names = by_name.then(|| Names::of_users(users));
             }
         }
         // How many groups a cell names can't be told beforehand.

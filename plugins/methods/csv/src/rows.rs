@@ -145,7 +145,10 @@ impl Reading {
                     sink.take(Change::User(people.user(&row, id.clone().into_owned(), active)));
                 }
                 if let Some(names) = &mut self.names {
-                    names.insert(&id, people.names(&row).iter().map(|name| name.as_ref()));
+                    // A key is looked up before any name.
+                    let is_key = |name: &str| self.folds_case && lower(Cow::Borrowed(name)) == id;
+                    let own = people.names(&row);
+                    names.insert(&id, own.iter().map(Cow::as_ref).filter(|name| !is_key(name)));
                 }
                 self.user_links(table, people, &id, sink);
             }

@@ -88,7 +88,7 @@ pub struct Settings {
     pub sha256: Option<String>,
 
     /// `remembered`: a file that ended with a line break last time and doesn't now may be cut, so nobody is removed
-    /// in that run. `optional`: the last line break means nothing.
+    /// in that run and its last row is left out of it. `optional`: the last line break means nothing.
     #[serde(default)]
     pub final_newline: FinalNewline,
 }
