@@ -241,3 +241,97 @@ async fn the_directory_by_hand() {
     inst.usher(&["users", "remove", "man@a.x", "--yes"]).await.ended(0);
     assert_eq!(names(&inst).await, ["off@a.x"]);
 }
+
+#[tokio::test]
+async fn f26_a_name_cant_draw_lines_of_a_plan() {
+    let inst = crate::t1::people("id,userName,displayName\n1,ann@acme.example,Ann\n", &[]).await;
+    inst.usher(&["sync", "--yes"]).await.ended(0);
+    inst.file(
+        "users.csv",
+        "id,userName,displayName\n1,ann@acme.example,\"A\n  + user   zoe  new\u{1b}[2J\tat\u{202e} the source\"\n",
+    );
+    for words in
+        [&["plan"][..], &["sync", "--yes"], &["users", "list"], &["users", "show", "ann@acme.example"]]
+    {
+        let ran = inst.usher(words).await.ended(0);
+        let text = ran.text();
+        assert!(!text.lines().any(|line| line.starts_with("  + user   zoe")), "{text}");
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
+        assert!(text.contains(r"A\n  + user   zoe  new\u{1b}[2J\tat\u{202e} the source"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn f10_what_is_kept_is_for_this_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let inst = crate::t1::synced(&[]).await;
+    let data = inst.path().join("data");
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    for file in std::fs::read_dir(&data).unwrap() {
+        let file = file.unwrap().path();
+        assert_eq!(mode(&file) & 0o077, 0, "{}", file.display());
+    }
+}
+
+#[tokio::test]
+async fn f34_a_file_that_is_no_database_is_said_at_once() {
+    let inst = Installation::new();
+    inst.file(
+        "data/usher.db",
+        "this is a letter to my aunt, and it is long enough to be read as a header of something",
+    );
+    let ran = inst.usher(&["status"]).await.ended(1);
+    assert!(ran.err.contains("usher.db can't be opened"), "{}", ran.err);
+    assert!(ran.err.contains("file is not a database"), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn f23_an_empty_file_is_no_deny_list() {
+    let inst = crate::t1::connected(&[]).await;
+    let empty = inst.file("deny.csv", "");
+    inst.usher(&["policy", "add", "deny-list", "--set", "entries=ann@acme.example"]).await.ended(0);
+    let ran = inst.usher(&["policy", "set", "deny-list", "--csv", &empty]).await.ended(2);
+    assert!(ran.err.contains("no usable entry"), "{}", ran.err);
+    let chain = inst.json(0, &["policy", "list"]).await;
+    assert!(chain[0]["settings"]["entries"].to_string().contains("ann@acme.example"), "{chain:#}");
+}
+
+#[tokio::test]
+async fn names_that_cant_be_seen_or_typed_are_refused() {
+    let inst = crate::t1::connected(&[]).await;
+    let users = format!("users={}", inst.path().join("users.csv").display());
+    for name in ["", " ", "a\nb", "a\u{1b}[31mb", "a\u{202e}b", &"x".repeat(65)] {
+        inst.usher(&["tenant", "add", name]).await.ended(2);
+        inst.usher(&["connect", "csv", "--name", name, "--yes", "--set", &users]).await.ended(2);
+        inst.usher(&["policy", "add", "deny-list", "--name", name, "--set", "entries=a@b.example"])
+            .await
+            .ended(2);
+    }
+}
+
+#[tokio::test]
+async fn f84_folders_are_those_of_the_files_that_are_named() {
+    let inst = Installation::new();
+    let one = inst.file("one/users.csv", crate::t1::USERS);
+    let two = inst.file("two/users.csv", crate::t1::USERS);
+    inst.connect_csv(&[&format!("users={one}")]).await;
+    inst.connect_csv(&[&format!("users={two}")]).await;
+    std::fs::remove_file(&two).unwrap();
+    std::os::unix::fs::symlink(&one, &two).unwrap();
+    let ran = inst.usher(&["check"]).await.ended(1);
+    assert!(ran.out.contains("outside the folders"), "{}", ran.out);
+    let root = inst.usher(&["connect", "csv", "--yes", "--set", "folders=/"]).await.ended(2);
+    assert!(root.err.contains("every file of this machine"), "{}", root.err);
+}
+
+#[tokio::test]
+async fn f91_a_plugin_that_takes_a_bundled_ones_place_says_so_and_can_go_again() {
+    let inst = crate::t1::synced(&[]).await;
+    let bundled = usher_bundle::plugins().iter().find(|plugin| plugin.id == "csv").unwrap();
+    let file = inst.file("mine.wasm", bundled.wasm);
+    let ran = inst.usher(&["plugin", "add", &file, "--yes"]).await.ended(0);
+    assert!(ran.text().contains("takes the place of the bundled csv, used by: csv"), "{}", ran.text());
+    inst.usher(&["plugin", "remove", "csv"]).await.ended(0);
+    assert_eq!(inst.json(0, &["sync", "--yes"]).await["result"], "unchanged");
+}

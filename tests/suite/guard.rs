@@ -171,3 +171,114 @@ async fn f41b_its_limits_can_be_set() {
     inst.file("users.csv", many(1, 100, NONE));
     sync(&inst, 0).await;
 }
+
+/// A users file of so many people with a title and whether they are active; `header` names the columns.
+fn staff(header: &str, people: usize, row: impl Fn(usize) -> String) -> String {
+    let rows: String = (0..people).map(|n| format!("{n},user{n:03}@acme.example,{}\n", row(n))).collect();
+    format!("{header}\n{rows}")
+}
+
+#[tokio::test]
+async fn f41b_a_lost_column_is_held_and_enables_nobody() {
+    let row = |n: usize| format!("Engineer,{}", n % 4 != 0);
+    let inst = people(&staff("id,userName,title,active", 12, row), &[]).await;
+    sync(&inst, 0).await;
+    assert_eq!(inst.active().await.len(), 9);
+    // The title's column has another name.
+    inst.file("users.csv", staff("id,userName,Funktion,active", 12, row));
+    let report = sync(&inst, 3).await;
+    assert_eq!(holds(&report), "12 of 12 values of title of users would go, counting the last 24 hours");
+    assert_eq!(inst.user("user001@acme.example").await["title"], "Engineer");
+    // What says who is active has another name, or says nothing.
+    inst.file("users.csv", staff("id,userName,title,active", 12, |_| "Engineer,".to_owned()));
+    sync(&inst, 0).await;
+    inst.file("users.csv", staff("id,userName,title,Anstellung", 12, row));
+    sync(&inst, 0).await;
+    assert_eq!(inst.active().await.len(), 9);
+    // A plan that was seen can be meant.
+    inst.file("users.csv", staff("id,userName", 12, |_| String::new()).replace(",\n", "\n"));
+    let report = sync(&inst, 3).await;
+    accept(&inst, &report).await.ended(0);
+    assert_eq!(inst.user("user001@acme.example").await["title"], serde_json::Value::Null);
+    assert_eq!(inst.active().await.len(), 9);
+}
+
+#[tokio::test]
+async fn f41b_a_plan_accepted_without_being_held_counts_for_a_day() {
+    let inst = hundred().await;
+    for (from, status) in [(9, 0), (18, 3)] {
+        inst.file("users.csv", many(from, 100, NONE));
+        let plan = inst.json(status, &["plan"]).await;
+        assert_eq!(plan["holds"].as_array().unwrap().is_empty(), status == 0, "{plan:#}");
+        if status == 0 {
+            accept(&inst, &plan).await.ended(0);
+        }
+    }
+    assert_eq!(inst.active().await.len(), 91);
+}
+
+#[tokio::test]
+async fn f41b_who_was_disabled_before_is_no_more_of_them() {
+    let file = |off: usize| staff("id,userName,active", 100, |n| (n >= off).to_string());
+    let inst = people(&file(0), &[]).await;
+    sync(&inst, 0).await;
+    inst.file("users.csv", file(10));
+    sync(&inst, 0).await;
+    inst.file("users.csv", file(11));
+    let report = sync(&inst, 3).await;
+    assert_eq!(holds(&report), "11 of 100 users would go, counting the last 24 hours");
+}
+
+#[tokio::test]
+async fn f41b_deletions_at_the_end_of_a_grace_are_held_where_the_source_is_another() {
+    let inst = hundred().await;
+    inst.file("users.csv", many(10, 100, NONE));
+    sync(&inst, 0).await;
+    inst.pass_days(2);
+    let other = format!("users={}", inst.file("other/users.csv", many(10, 100, NONE)));
+    inst.connect_csv(&[&other, "grace_days=0"]).await;
+    let report = sync(&inst, 3).await;
+    assert_eq!(report["users"]["deleted"], 10);
+    assert!(holds(&report).contains("settings"), "{report:#}");
+    assert_eq!(names(&inst).await.len(), 100);
+}
+
+#[tokio::test]
+async fn f40_who_was_seen_disabled_was_not_seen_leaving() {
+    let file = |off: usize| staff("id,userName,active", 100, |n| (n >= off).to_string());
+    let inst = people(&file(0), &[]).await;
+    sync(&inst, 0).await;
+    inst.file("users.csv", file(20));
+    let plan = inst.json(3, &["plan"]).await;
+    // They are gone by the time that somebody accepts.
+    inst.file(
+        "users.csv",
+        file(20)
+            .lines()
+            .filter(|line| !line.ends_with("false"))
+            .fold(String::new(), |text, line| text + line + "\n"),
+    );
+    let late = accept(&inst, &plan).await.ended(3).json();
+    assert!(holds(&late).contains("20 more"), "{late:#}");
+    assert_eq!(inst.active().await.len(), 100);
+}
+
+#[tokio::test]
+async fn f34_a_source_of_which_nothing_can_be_read_is_held() {
+    let row = |_: usize| "employed".to_owned();
+    let inst = people(&staff("id,userName,active", 12, |_| "true".to_owned()), &[]).await;
+    sync(&inst, 0).await;
+    inst.file("users.csv", staff("id,userName,active", 12, row));
+    let report = sync(&inst, 3).await;
+    assert_eq!(report["users"]["quarantined"], 12);
+    assert_eq!(holds(&report), "12 of 12 users at the source can't be read");
+    // A few of them hold up nobody, and are spoken of.
+    inst.file(
+        "users.csv",
+        staff("id,userName,active", 12, |n| if n < 3 { row(n) } else { "true".to_owned() }),
+    );
+    let ran = inst.usher(&["sync", "--yes"]).await.ended(0);
+    assert!(ran.out.contains("nothing to do, but for 3 quarantined"), "{}", ran.out);
+    let status = inst.usher(&["status"]).await.ended(0);
+    assert!(status.out.contains("3 quarantined"), "{}", status.out);
+}

@@ -243,3 +243,159 @@ async fn f8_whom_another_connection_holds_too_is_let_go_and_never_suspended() {
     assert_eq!(inst.user("ann@a.x").await["title"], "Lead");
     assert_eq!(theirs().await["result"], "unchanged");
 }
+
+#[tokio::test]
+async fn f38_a_person_with_a_new_key_is_linked_to_it_and_stays() {
+    let users = "id,userName,groups\n1,ann@acme.example,Team;Old\n2,bob@acme.example,Team\n";
+    let inst = people(users, &["grace_days=0"]).await;
+    sync(&inst, 0).await;
+    let ann = inst.user("ann@acme.example").await["id"].clone();
+    inst.file(
+        "users.csv",
+        "id,userName,groups\n1,ann@acme.example,Team;Old\n9,ann@acme.example,Team;New\n2,bob@acme.example,Team\n",
+    );
+    let report = sync(&inst, 0).await;
+    assert!(reason(&report, "quarantined", "9").contains("record 1 of the source"), "{report:#}");
+    inst.usher(&["users", "link", "ann@acme.example", "9"]).await.ended(0);
+    let report = sync(&inst, 0).await;
+    assert!(reason(&report, "quarantined", "1").contains("record 9 of the source"), "{report:#}");
+    assert_eq!(inst.members("New").await, ["ann@acme.example"]);
+    assert!(inst.members("Old").await.is_empty());
+    // The old key goes, and nobody with it.
+    inst.file("users.csv", "id,userName,groups\n9,ann@acme.example,Team;New\n2,bob@acme.example,Team\n");
+    let report = sync(&inst, 0).await;
+    assert_eq!(report["users"]["deleted"], 0, "{report:#}");
+    inst.file(
+        "users.csv",
+        "id,userName,title,groups\n9,ann@acme.example,Lead,Team;New\n2,bob@acme.example,,Team\n",
+    );
+    sync(&inst, 0).await;
+    let user = inst.user("ann@acme.example").await;
+    assert_eq!((&user["id"], &user["active"], &user["title"]), (&ann, &true.into(), &"Lead".into()));
+    assert_eq!(sync(&inst, 0).await["result"], "unchanged");
+}
+
+#[tokio::test]
+async fn f41_a_leaver_under_a_new_key_comes_back_as_the_same_person() {
+    let inst = people("id,userName\n1,ann@acme.example\n2,bob@acme.example\n", &[]).await;
+    sync(&inst, 0).await;
+    let ann = inst.user("ann@acme.example").await["id"].clone();
+    inst.file("users.csv", "id,userName\n9,ann@acme.example\n2,bob@acme.example\n");
+    let report = sync(&inst, 0).await;
+    let why = reason(&report, "quarantined", "9");
+    assert!(why.contains("`usher users link ann@acme.example 9`"), "{why}");
+    assert_eq!(inst.active().await, ["bob@acme.example"]);
+    inst.usher(&["users", "link", "ann@acme.example", "9"]).await.ended(0);
+    sync(&inst, 0).await;
+    let user = inst.user("ann@acme.example").await;
+    assert_eq!((&user["id"], &user["active"]), (&ann, &true.into()));
+    inst.pass_days(40);
+    sync(&inst, 0).await;
+    assert_eq!(inst.active().await.len(), 2);
+}
+
+#[tokio::test]
+async fn f38_two_who_may_be_the_same_person_are_held() {
+    let users = "id,userName,mail,groups\n7,boss@hr.example,man@acme.example,Admins\n8,temp@hr.example,man@acme.example,Kitchen\n";
+    let inst = with_man(users, &["authoritative=acme.example"]).await;
+    inst.usher(&["users", "set", "man@acme.example", "emails=man@acme.example"]).await.ended(0);
+    let report = sync(&inst, 0).await;
+    assert_eq!(report["users"]["held"], 2, "{report:#}");
+    assert!(reason(&report, "held", "8").contains("man@acme.example"), "{report:#}");
+    // Somebody says which; the other one waits.
+    inst.usher(&["users", "link", "man@acme.example", "7"]).await.ended(0);
+    let report = sync(&inst, 0).await;
+    assert!(reason(&report, "held", "8").contains("record 7 of the source is linked to"), "{report:#}");
+    assert_eq!(inst.members("Admins").await, ["man@acme.example"]);
+    inst.file("users.csv", users.replace("Kitchen", "Admins"));
+    sync(&inst, 0).await;
+    assert_eq!(inst.members("Admins").await, ["man@acme.example"]);
+}
+
+#[tokio::test]
+async fn f38_a_name_that_a_manual_user_keeps_is_nobody_elses() {
+    let users = "id,userName,groups\n7,man@acme.example,Team\n8,ann@acme.example,Team\n";
+    let inst = with_man(users, &["authoritative=acme.example"]).await;
+    sync(&inst, 0).await;
+    // The source calls him otherwise, but he isn't the source's; and somebody of the source's wants his name.
+    inst.file("users.csv", "id,userName,groups\n7,manuel@acme.example,Other\n8,man@acme.example,Team\n");
+    let report = sync(&inst, 0).await;
+    assert!(reason(&report, "quarantined", "8").contains("is held by record 7"), "{report:#}");
+    assert_eq!(names(&inst).await, ["ann@acme.example", "man@acme.example"]);
+    assert_eq!(inst.members("Other").await, ["man@acme.example"]);
+}
+
+#[tokio::test]
+async fn f38_which_record_a_link_is_made_to_is_part_of_the_plan() {
+    let inst =
+        people("id,userName,mail\n7,x@hr.example,shared@acme.example\n", &["authoritative=acme.example"])
+            .await;
+    let add = async |name: &str| {
+        inst.usher(&["users", "add", name, "emails=shared@acme.example"]).await.ended(0);
+    };
+    add("one@acme.example").await;
+    let plan = inst.json(0, &["plan"]).await;
+    assert_eq!(plan["users"]["linked"], 1, "{plan:#}");
+    inst.usher(&["users", "remove", "one@acme.example", "--yes"]).await.ended(0);
+    add("two@acme.example").await;
+    assert_ne!(inst.json(0, &["plan"]).await["plan"], plan["plan"]);
+}
+
+#[tokio::test]
+async fn f22_who_is_linked_gets_no_manager_and_none_is_claimed() {
+    let users = "id,userName,manager\n7,man@acme.example,8\n8,ann@acme.example,\n";
+    let inst = with_man(users, &["authoritative=acme.example"]).await;
+    let report = sync(&inst, 0).await;
+    assert_eq!(report["users"]["linked"], 1, "{report:#}");
+    let shown = inst.json(0, &["runs", "show", &report["run"].to_string(), "--lines"]).await;
+    let lines = shown["lines"].as_array().unwrap();
+    let link = lines.iter().find(|line| line["action"] == "link").unwrap();
+    assert_eq!(link["changes"], serde_json::json!({ "linked": [null, "man@acme.example"] }));
+    assert_eq!(inst.user("man@acme.example").await["manager"], Value::Null);
+}
+
+#[tokio::test]
+async fn f12_group_attributes_are_whatever_they_are_called() {
+    let inst = Installation::new();
+    write(&inst, USERS, "id,displayName,manager,active\ng-root,G-root,ann,yes\n", "group,member,kind\n");
+    connect(&inst, &[]).await;
+    sync(&inst, 0).await;
+    let groups = inst.json(0, &["groups", "list"]).await;
+    assert_eq!(groups[0]["attributes"]["manager"], "ann", "{groups:#}");
+    assert_eq!(sync(&inst, 0).await["result"], "unchanged");
+}
+
+#[tokio::test]
+async fn f39_a_leaver_who_is_enabled_by_hand_leaves_again() {
+    let inst = people("id,userName\n1,ann@acme.example\n2,bob@acme.example\n", &[]).await;
+    sync(&inst, 0).await;
+    inst.file("users.csv", "id,userName\n2,bob@acme.example\n");
+    sync(&inst, 0).await;
+    inst.pass_days(10);
+    inst.usher(&["users", "set", "ann@acme.example", "active=true"]).await.ended(0);
+    assert_eq!(inst.active().await.len(), 2);
+    let report = sync(&inst, 0).await;
+    assert_eq!((&report["users"]["deactivated"], &report["users"]["unchanged"]), (&1.into(), &1.into()));
+    assert_eq!(inst.active().await, ["bob@acme.example"]);
+    assert_eq!(sync(&inst, 0).await["result"], "unchanged");
+    // His grace didn't begin anew.
+    inst.pass_days(21);
+    assert_eq!(sync(&inst, 0).await["users"]["deleted"], 1);
+}
+
+#[tokio::test]
+async fn f09_people_whom_another_connection_holds_become_its_own() {
+    let inst = people("id,userName,active\n1,ann@acme.example,true\n", &[]).await;
+    sync(&inst, 0).await;
+    let other =
+        format!("users={}", inst.file("b/users.csv", "id,userName,active\nb1,ann@acme.example,true\n"));
+    inst.usher(&["connect", "csv", "--name", "b", "--yes", "--set", &other]).await.ended(0);
+    inst.usher(&["sync", "--connection", "b", "--yes"]).await.ended(0);
+    inst.usher(&["users", "link", "ann@acme.example", "b1", "--connection", "b"]).await.ended(0);
+    inst.usher(&["sync", "--connection", "b", "--yes"]).await.ended(0);
+    inst.usher(&["disconnect", "csv", "--confirm", "csv"]).await.ended(0);
+    assert_eq!(inst.user("ann@acme.example").await["connection"], "b");
+    inst.file("b/users.csv", "id,userName,active\nb1,ann@acme.example,false\n");
+    inst.usher(&["sync", "--yes"]).await.ended(0);
+    assert!(inst.active().await.is_empty());
+}

@@ -87,7 +87,7 @@ impl Store {
                  WHERE u.tenant = $1 AND u.user_name_key = s.user_name_key
                    AND (own.record IS NULL OR own.record <> u.id)
                    AND (h.source_id IS NOT NULL OR own.record IS NOT NULL)
-                   AND NOT (u.origin = $3 AND EXISTS (SELECT 1 FROM staged_users f WHERE ", claims!("f"),
+                   AND NOT (COALESCE(u.origin, 0) = $3 AND EXISTS (SELECT 1 FROM staged_users f WHERE ", claims!("f"),
             "        AND f.source_id = h.source_id AND f.user_name_key <> u.user_name_key)))"
         );
         // Several claim the name, and this one doesn't hold it already.

@@ -293,12 +293,12 @@ impl Store {
             return Err(StoreError::NotFound { what: "record at the source", name: source_id.to_owned() });
         }
         // A person has one record at a source: linked to another of this connection already, he has got a new key there. What the source
-        // owns of him stays so, and he isn't leaving any more. Whether the old record still is anybody, the next run finds out.
+        // owns of him stays so; if he is leaving, the next run brings him back. Whether the old record still is anybody, it finds out too.
         let earlier = sqlx::query(
             "DELETE FROM user_links WHERE tenant = $1 AND connection = $2 AND record = $3 AND source_id <> $4
                  AND NOT EXISTS (SELECT 1 FROM user_links t
                      WHERE t.tenant = $1 AND t.connection = $2 AND t.source_id = $4)
-             RETURNING source_id, owns",
+             RETURNING source_id, owns, left_at",
         )
         .bind(tenant)
         .bind(connection)
@@ -306,10 +306,10 @@ impl Store {
         .bind(source_id)
         .fetch_optional(&mut *write)
         .await?;
-        let mut owns = owns;
+        let (mut owns, mut left_at) = (owns, None);
         if let Some(earlier) = earlier {
             let before: String = earlier.try_get(0)?;
-            owns = earlier.try_get(1)?;
+            (owns, left_at) = (earlier.try_get(1)?, earlier.try_get::<Option<i64>, _>(2)?);
             let problem = serde_json::json!({ "standing": "held",
                 "why": format!("{} is linked to record {source_id} now", user.user_name) });
             sqlx::query(
@@ -324,7 +324,7 @@ impl Store {
             .await?;
         }
         let made = sqlx::query(
-            "INSERT INTO user_links (tenant, connection, source_id, record, owns) VALUES ($1, $2, $3, $4, $5)
+            "INSERT INTO user_links (tenant, connection, source_id, record, owns, left_at) VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (tenant, connection, source_id) DO NOTHING",
         )
         .bind(tenant)
@@ -332,6 +332,7 @@ impl Store {
         .bind(source_id)
         .bind(&user.id)
         .bind(owns)
+        .bind(left_at)
         .execute(&mut *write)
         .await?;
         if made.rows_affected() == 0 {

@@ -228,6 +228,42 @@ mod tests {
         assert!(place.files(&place.path("in/inside.csv")).open("users").await.is_ok());
     }
 
+    #[test]
+    fn a_link_that_is_put_there_meanwhile_leads_nowhere() {
+        let place = Place::new();
+        fs::write(place.path("out/secret"), "secret").unwrap();
+        fs::write(place.path("real"), "public").unwrap();
+        let name = place.path("in/users.csv");
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Each rename is atomic: the name is always there, as a file or as a link out.
+                for turn in 0.. {
+                    if done.load(std::sync::atomic::Ordering::Relaxed) {
+                        break;
+                    }
+                    let next = place.path("next");
+                    if turn % 2 == 0 {
+                        fs::write(&next, "public").unwrap();
+                    } else {
+                        symlink(place.path("out/secret"), &next).unwrap();
+                    }
+                    fs::rename(&next, &name).unwrap();
+                }
+            });
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                for _ in 0..400 {
+                    let files = place.files(&name);
+                    if let Ok(Some(_)) = files.open("users").await {
+                        assert_eq!(files.read("users", 0).await.unwrap(), b"public");
+                    }
+                }
+            });
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    }
+
     #[tokio::test]
     async fn what_cant_be_read_is_said_plainly() {
         let place = Place::new();
