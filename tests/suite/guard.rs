@@ -180,7 +180,7 @@ fn staff(header: &str, people: usize, row: impl Fn(usize) -> String) -> String {
 
 #[tokio::test]
 async fn f41b_a_lost_column_is_held_and_enables_nobody() {
-    let row = |n: usize| format!("Engineer,{}", n % 4 != 0);
+    let row = |n: usize| format!("Engineer,{}", !n.is_multiple_of(4));
     let inst = people(&staff("id,userName,title,active", 12, row), &[]).await;
     sync(&inst, 0).await;
     assert_eq!(inst.active().await.len(), 9);

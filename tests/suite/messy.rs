@@ -144,7 +144,7 @@ async fn f85_a_file_outside_the_allowed_folders_is_not_read() {
     let link = inst.path().join("linked.csv");
     std::os::unix::fs::symlink(other.path().join("users.csv"), &link).unwrap();
     inst.connect_csv(&[&format!("users={}", link.display())]).await;
-    let report = sync(&inst, 1).await;
+    let report = sync(&inst, 2).await;
     assert!(report["fault"]["message"].as_str().unwrap().contains("linked.csv"), "{report:#}");
     assert!(names(&inst).await.is_empty());
 }

@@ -255,7 +255,7 @@ async fn f84_after_a_failed_or_held_run_the_file_is_read_again() {
 
     inst.usher(&["policy", "add", "deny-list", "--set", "entries=nobody@a.x"]).await.ended(0);
     execute(&inst, "UPDATE policies SET settings = '{\"entries\":[\"@@\"]}'").await;
-    assert_eq!(sync(&inst, 1).await["fault"]["class"], "settings");
+    assert_eq!(sync(&inst, 2).await["fault"]["class"], "settings");
     execute(&inst, "UPDATE policies SET settings = '{}'").await;
     assert_eq!(sync(&inst, 3).await["plan"].as_str().unwrap().len(), 64);
     inst.file("users.csv", "id,userName\n1,ann@a.x\n2,bob@a.x\n3,cat@a.x\n4,dan@a.x\n9,gus@a.x\n");

@@ -220,7 +220,7 @@ pub enum RunsCommand {
         #[arg(long, value_name = "NAME")]
         connection: Option<String>,
         /// How many
-        #[arg(long, default_value_t = 20, value_name = "N")]
+        #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
     },
     /// Show one run: its counts, and what it passed over

@@ -25,6 +25,8 @@ pub async fn usher(
     mut console: Console,
     clock: Arc<dyn Clock>,
 ) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    console.set_json(arguments.iter().any(|argument| argument == "--json"));
     let cli = match args::Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -34,6 +36,11 @@ pub async fn usher(
                 error.render().to_string()
             };
             return if error.use_stderr() {
+                if console.is_json() {
+                    let message = error.kind().as_str().unwrap_or("these arguments make no sense");
+                    console.json(&serde_json::json!({ "fault": {
+                        "class": "usage", "message": message, "advice": text.trim() } }));
+                }
                 console.error_text(&text);
                 Status::Usage.code()
             } else {

@@ -8,8 +8,8 @@ use crate::{given, show};
 use serde_json::json;
 use std::collections::{BTreeSet, VecDeque};
 use usher_model::MemberKind;
-use usher_runtime::CallError;
 use usher_runtime::contract::source::GroupQuery;
+use usher_runtime::{CallError, Method};
 use usher_store::{GroupRow, Store};
 use usher_sync::Fault;
 
@@ -235,6 +235,24 @@ async fn source_list(
     Ok(())
 }
 
+/// Whether the source has a group of this id: one without members and one that isn't there look the same otherwise.
+async fn at_source(method: &mut Method, plugin: &str, id: &str) -> Result<bool, CliError> {
+    let mut after = None;
+    loop {
+        let page = method
+            .groups(GroupQuery { search: None, after: after.clone() })
+            .await
+            .map_err(|error| fault(plugin, error))?;
+        if page.groups.iter().any(|summary| summary.group.id == id) {
+            return Ok(true);
+        }
+        match page.next {
+            Some(next) if Some(&next) != after.as_ref() => after = Some(next),
+            _ => return Ok(false),
+        }
+    }
+}
+
 async fn source_members(
     context: &mut Context,
     on: &OnConnection,
@@ -283,6 +301,12 @@ async fn source_members(
                 _ => break,
             }
         }
+    }
+    if rows.is_empty() && !at_source(&mut method, &connection.method, group).await? {
+        return Err(CliError::usage(
+            format!("the source has no group with the id {group}"),
+            "`usher groups list --source` shows its groups and their ids",
+        ));
     }
     if context.console.is_json() {
         let list: Vec<_> = rows

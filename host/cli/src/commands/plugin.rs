@@ -19,7 +19,8 @@ async fn from_file(context: &mut Context, file: &Path) -> Result<(Plugin, Vec<u8
     let plugin = host.catalogue().runtime().load(wasm.clone()).await.map_err(|error| CliError {
         status: Status::Usage,
         class: "plugin".to_owned(),
-        message: format!("{place}: {}", words(&error)),
+        // An engine's error goes on with a picture of the bytes.
+        message: format!("{place}: {}", words(&error).lines().next().unwrap_or_default()),
         advice: Some("build it for wasm32-wasip2 against the contract in wit/".to_owned()),
     })?;
     Ok((plugin, wasm))

@@ -53,7 +53,9 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
     ));
     if cards.is_empty() {
         context.console.line("");
-        context.console.line("Available after set-up: nothing is connected yet.");
+        context
+            .console
+            .line(format!("Available after set-up: nothing is connected yet in {}.", context.data.display()));
         context.console.line("Connect a source with `usher connect csv --set users=/path/to/users.csv`, or take the tour: `usher demo`.");
     }
     for (connection, last) in cards {

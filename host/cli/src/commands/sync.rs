@@ -8,7 +8,7 @@ use crate::show;
 use std::sync::Mutex;
 use usher_planner::Hold;
 use usher_store::{Connection, Intent};
-use usher_sync::{Consent, Host, Report, RunRequest, RunResult};
+use usher_sync::{Class, Consent, Host, Report, RunRequest, RunResult};
 
 /// Who starts runs from here.
 const STARTED_BY: &str = "command line";
@@ -20,6 +20,9 @@ fn status(report: &Report) -> Status {
     match report.result {
         RunResult::Success | RunResult::Unchanged => Status::Done,
         RunResult::Held => Status::Held,
+        RunResult::Failed if report.fault.as_ref().is_some_and(|fault| fault.class == Class::Settings) => {
+            Status::Usage
+        }
         RunResult::Failed => Status::Failed,
     }
 }
