@@ -276,6 +276,9 @@ async fn f10_what_is_kept_is_for_this_user_alone() {
 
 #[tokio::test]
 async fn f34_a_file_that_is_no_database_is_said_at_once() {
+    if !crate::database::on_files() {
+        return;
+    }
     let inst = Installation::new();
     inst.file(
         "data/usher.db",

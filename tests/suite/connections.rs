@@ -248,6 +248,9 @@ async fn f10_a_secret_is_sealed_and_never_a_setting() {
     sync(&inst, 0).await;
     assert_eq!(names(&inst).await, ["ann@a.x"]);
     assert!(!connected.text().contains("hunter2"));
+    for (table, rows) in crate::database::dump(&inst).await {
+        assert!(!rows.iter().any(|row| row.contains("hunter2")), "{table} holds the secret");
+    }
     for file in ["usher.db", "usher.db-wal"] {
         let bytes = std::fs::read(inst.path().join("data").join(file)).unwrap_or_default();
         assert!(!bytes.windows(7).any(|part| part == b"hunter2"), "{file} holds the secret");

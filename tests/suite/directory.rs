@@ -1,8 +1,8 @@
 //! A directory whose source does what a script says: the host in this process over a database of its own, and what tests ask of it.
 
+use crate::database::{Beside, Place};
 use crate::harness::compiled;
 use serde_json::json;
-use sqlx::{AssertSqlSafe, SqlitePool};
 use std::sync::Arc;
 use tempfile::TempDir;
 use usher_planner::{GuardRules, Scope};
@@ -29,7 +29,7 @@ const TABLES: [&str; 10] = [
 /// A database and a host.
 pub struct Directory {
     folder: TempDir,
-    pool: SqlitePool,
+    beside: Beside,
     pub store: Store,
     pub host: Host,
 }
@@ -68,14 +68,14 @@ impl Directory {
     /// A new one.
     pub async fn with(options: HostOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("usher.db");
-        let store = Store::open(&file).await.unwrap();
-        let pool = SqlitePool::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+        let url = Place::default().url(&folder.path().join("usher.db")).await;
+        let store = Store::connect(&url).await.unwrap();
+        let beside = Beside::open(&url).await;
         let clock = Arc::new(FixedClock::new("2026-03-02T08:00:00Z".parse().unwrap()));
         let runtime = Runtime::new(RuntimeOptions::new(compiled())).unwrap();
         let catalogue = Catalogue::new(store.clone(), runtime);
         let host = Host::new(store.clone(), catalogue, clock, options);
-        Self { folder, pool, store, host }
+        Self { folder, beside, store, host }
     }
 
     /// A new tenant.
@@ -138,58 +138,16 @@ impl Directory {
 
     /// One column of a query, in its order.
     pub async fn column(&self, sql: &str) -> Vec<String> {
-        sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&self.pool).await.unwrap()
+        self.beside.column(sql).await
     }
 
     /// Every row of the tables that only an applied run writes.
     pub async fn dump(&self, tenant: i64) -> Vec<String> {
-        dump(&self.pool, tenant).await
+        let all = self.beside.dump(&TABLES, Some(tenant)).await;
+        all.into_iter()
+            .flat_map(|(table, rows)| rows.into_iter().map(move |row| format!("{table} {row}")))
+            .collect()
     }
-}
-
-/// Every row of the tables that only an applied run writes.
-pub async fn dump(pool: &SqlitePool, tenant: i64) -> Vec<String> {
-    let mut rows = Vec::new();
-    for table in TABLES {
-        let columns: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_info($1)")
-            .bind(table)
-            .fetch_all(pool)
-            .await
-            .unwrap();
-        let sql = format!(
-            "SELECT '{table} ' || json_array({}) FROM {table} WHERE tenant = $1 ORDER BY 1",
-            columns.join(", ")
-        );
-        let found: Vec<String> =
-            sqlx::query_scalar(AssertSqlSafe(sql)).bind(tenant).fetch_all(pool).await.unwrap();
-        rows.extend(found);
-    }
-    rows
-}
-
-/// The directory without ids and times, and without who is leaving: what two installations fed alike have in common.
-pub async fn essence(pool: &SqlitePool, tenant: i64) -> Vec<String> {
-    let mut rows = Vec::new();
-    let leaving = "(SELECT l.record FROM user_links l WHERE l.tenant = $1 AND l.left_at IS NOT NULL)";
-    for sql in [
-        format!(
-            "SELECT 'user ' || json_array(u.user_name, u.active, json(u.attributes), json(u.paths),
-                 (SELECT b.user_name FROM users b WHERE b.tenant = $1 AND b.id = u.manager))
-             FROM users u WHERE u.tenant = $1 AND u.id NOT IN {leaving} ORDER BY 1"
-        ),
-        "SELECT 'group ' || json_array(display_name, json(attributes)) FROM groups WHERE tenant = $1 ORDER BY 1"
-            .to_owned(),
-        "SELECT 'membership ' || json_array(g.display_name, m.kind,
-             COALESCE((SELECT u.user_name FROM users u WHERE u.tenant = $1 AND u.id = m.member_id),
-                 (SELECT h.display_name FROM groups h WHERE h.tenant = $1 AND h.id = m.member_id)))
-         FROM memberships m JOIN groups g ON g.tenant = $1 AND g.id = m.group_id WHERE m.tenant = $1 ORDER BY 1"
-            .to_owned(),
-    ] {
-        let found: Vec<String> =
-            sqlx::query_scalar(AssertSqlSafe(sql)).bind(tenant).fetch_all(pool).await.unwrap();
-        rows.extend(found);
-    }
-    rows
 }
 
 impl Source<'_> {
@@ -278,9 +236,9 @@ impl Source<'_> {
         self.directory.dump(self.tenant).await
     }
 
-    /// See [`essence`].
+    /// See [`Beside::essence`].
     pub async fn essence(&self) -> Vec<String> {
-        essence(&self.directory.pool, self.tenant).await
+        self.directory.beside.essence(self.tenant).await
     }
 
     /// The userNames of the active without their domain.
@@ -311,11 +269,14 @@ impl Source<'_> {
     /// An attribute of a user, as JSON text; `null` where there is none.
     pub async fn attribute(&self, user: &str, name: &str) -> String {
         let sql = format!(
-            "SELECT COALESCE(attributes->'{name}', 'null') FROM users
-             WHERE tenant = {} AND user_name = '{user}@acme.example'",
+            "SELECT attributes FROM users WHERE tenant = {} AND user_name = '{user}@acme.example'",
             self.tenant
         );
-        self.directory.column(&sql).await.join(" and ")
+        let found = self.directory.column(&sql).await;
+        let of = |attributes: &String| {
+            serde_json::from_str::<serde_json::Value>(attributes).unwrap()[name].to_string()
+        };
+        found.iter().map(of).collect::<Vec<_>>().join(" and ")
     }
 }
 

@@ -1,5 +1,6 @@
 //! An installation of its own for each test: the whole command line in this process, with a clock that stands until it is moved.
 
+use crate::database::{Beside, Place, on_files};
 use jiff::Span;
 use serde_json::Value;
 use std::io::Write;
@@ -86,13 +87,15 @@ impl Ran {
 pub struct Installation {
     folder: TempDir,
     clock: Arc<FixedClock>,
+    place: Place,
 }
 
 impl Installation {
     /// A new one; its clock stands at 2026-03-02 08:00 UTC.
     pub fn new() -> Self {
         let now = "2026-03-02T08:00:00Z".parse().unwrap();
-        Self { folder: tempfile::tempdir().unwrap(), clock: Arc::new(FixedClock::new(now)) }
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, clock: Arc::new(FixedClock::new(now)), place: Place::default() }
     }
 
     /// Where its files lie.
@@ -100,9 +103,24 @@ impl Installation {
         self.folder.path()
     }
 
-    /// Its database.
+    /// The file of its database, where it lies in a file.
     pub fn database(&self) -> PathBuf {
         self.path().join("data/usher.db")
+    }
+
+    /// Its database, seen from beside the host.
+    pub async fn beside(&self) -> Beside {
+        Beside::open(&self.place.url(&self.database()).await).await
+    }
+
+    /// What every command begins with.
+    pub async fn everywhere(&self) -> Vec<String> {
+        let mut words = vec!["--data".to_owned(), self.path().join("data").display().to_string()];
+        words.extend(["--cache".to_owned(), compiled().display().to_string()]);
+        if !on_files() {
+            words.extend(["--database".to_owned(), self.place.url(&self.database()).await]);
+        }
+        words
     }
 
     /// Writes a file; gives its path.
@@ -122,13 +140,8 @@ impl Installation {
     pub async fn usher(&self, words: &[&str]) -> Ran {
         let (out, err) = (Written::default(), Written::default());
         let console = Console::new(Box::new(out.clone()), Box::new(err.clone()), false, false);
-        let mut line: Vec<std::ffi::OsString> = vec![
-            "usher".into(),
-            "--data".into(),
-            self.path().join("data").into(),
-            "--cache".into(),
-            compiled().into(),
-        ];
+        let mut line: Vec<std::ffi::OsString> = vec!["usher".into()];
+        line.extend(self.everywhere().await.into_iter().map(Into::into));
         line.extend(words.iter().map(Into::into));
         let status = usher(line, console, self.clock.clone()).await;
         Ran { command: words.join(" "), status, out: out.take(), err: err.take() }

@@ -1,9 +1,8 @@
 //! The program killed while it runs: whatever the moment, the database has the old state or the new one whole, nobody has to mend
 //! anything, and the next run gets to where an undisturbed one does.
 
-use crate::directory::essence;
+use crate::database::{Beside, on_files, server};
 use crate::harness::{binary, compiled};
-use sqlx::{AssertSqlSafe, SqlitePool};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,12 +15,20 @@ const MOMENTS: u32 = 10;
 
 struct Place {
     folder: TempDir,
+    /// What the databases of this test begin with, where they lie on a server.
+    prefix: String,
 }
 
 impl Place {
     /// A sample organisation that came in, and then changed at its source.
-    fn prepared() -> Self {
-        let place = Self { folder: tempfile::tempdir().unwrap() };
+    async fn prepared() -> Self {
+        let prefix = format!("k{}_", uuid::Uuid::now_v7().simple());
+        let place = Self { folder: tempfile::tempdir().unwrap(), prefix };
+        if let Some(server) = server() {
+            let beside = Beside::open(&format!("{server}/postgres")).await;
+            beside.execute(&format!("CREATE DATABASE {}old TEMPLATE template0", place.prefix)).await;
+            beside.close().await;
+        }
         let source = place.folder.path().join("in");
         let organisation = Organisation::sample(11, PEOPLE);
         organisation.write_first(&source).unwrap();
@@ -51,13 +58,30 @@ impl Place {
     fn usher(&self, data: &str, words: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.arg("--data").arg(self.data(data)).arg("--cache").arg(compiled()).args(words);
+        if !on_files() {
+            command.arg("--database").arg(self.url(data));
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
 
+    fn url(&self, name: &str) -> String {
+        match server() {
+            Some(server) => format!("{server}/{}{}", self.prefix, name.replace('-', "_")),
+            None => format!("sqlite://{}", self.data(name).join("usher.db").display()),
+        }
+    }
+
     /// A copy of the installation as it was before anything changed at its source.
-    fn copy(&self, name: &str) {
+    async fn copy(&self, name: &str) {
         std::fs::create_dir(self.data(name)).unwrap();
+        if let Some(server) = server() {
+            let beside = Beside::open(&format!("{server}/postgres")).await;
+            let copy = name.replace('-', "_");
+            beside.execute(&format!("CREATE DATABASE {0}{copy} TEMPLATE {0}old", self.prefix)).await;
+            beside.close().await;
+            return;
+        }
         for file in std::fs::read_dir(self.data("old")).unwrap() {
             let file = file.unwrap();
             if file.file_type().unwrap().is_file() {
@@ -66,10 +90,19 @@ impl Place {
         }
     }
 
-    async fn open(&self, name: &str) -> SqlitePool {
-        SqlitePool::connect(&format!("sqlite://{}", self.data(name).join("usher.db").display()))
-            .await
-            .unwrap()
+    async fn open(&self, name: &str) -> Beside {
+        Beside::open(&self.url(name)).await
+    }
+
+    /// Nothing of a copy is left.
+    async fn drop(&self, name: &str) {
+        if let Some(server) = server() {
+            let beside = Beside::open(&format!("{server}/postgres")).await;
+            let copy = name.replace('-', "_");
+            beside.execute(&format!("DROP DATABASE {}{copy} WITH (FORCE)", self.prefix)).await;
+            beside.close().await;
+        }
+        std::fs::remove_dir_all(self.data(name)).unwrap();
     }
 }
 
@@ -89,29 +122,24 @@ fn rewrite(path: &Path, keep: impl Fn(&str) -> bool, repeat: impl Fn(&str) -> bo
 }
 
 /// Everything that a run leaves, without ids and times.
-async fn state(pool: &SqlitePool) -> Vec<String> {
-    let mut rows = essence(pool, 1).await;
+async fn state(beside: &Beside) -> Vec<String> {
+    let mut rows = beside.essence(1).await;
     for sql in [
-        "SELECT 'link ' || json_array(l.source_id, u.user_name, l.left_at IS NULL, l.manager_missing)
-         FROM user_links l JOIN users u ON u.tenant = l.tenant AND u.id = l.record ORDER BY 1",
-        "SELECT 'group link ' || json_array(l.source_id, g.display_name)
-         FROM group_links l JOIN groups g ON g.tenant = l.tenant AND g.id = l.record ORDER BY 1",
-        "SELECT 'mirror ' || json_array(source_id, hash, raw, user_name_key, manager, outcome, problem, place)
-         FROM mirror_users ORDER BY 1",
-        "SELECT 'mirror ' || json_array(source_id, hash, raw, outcome, problem, place) FROM mirror_groups ORDER BY 1",
-        "SELECT 'mirror ' || json_array(group_id, member_id, kind) FROM mirror_members ORDER BY 1",
-        "SELECT 'connection ' || json_array(cursor, fingerprint, admitted_by, state) FROM connections ORDER BY 1",
-        "SELECT 'kept ' || json_array(name, value) FROM plugin_storage ORDER BY 1",
-        "SELECT 'journal ' || json_array(l.kind, l.source_id, l.member_id, l.action, l.changes)
-         FROM lines l JOIN runs r ON r.tenant = l.tenant AND r.id = l.run WHERE r.applied = 1 ORDER BY 1",
+        "SELECT 'link', l.source_id, u.user_name, l.left_at IS NULL, l.manager_missing
+         FROM user_links l JOIN users u ON u.tenant = l.tenant AND u.id = l.record",
+        "SELECT 'group link', l.source_id, g.display_name
+         FROM group_links l JOIN groups g ON g.tenant = l.tenant AND g.id = l.record",
+        "SELECT 'mirrored user', source_id, hash, raw, user_name_key, manager, outcome, problem, place FROM mirror_users",
+        "SELECT 'mirrored group', source_id, hash, raw, outcome, problem, place FROM mirror_groups",
+        "SELECT 'mirrored membership', group_id, member_id, kind FROM mirror_members",
+        "SELECT 'connection', cursor, fingerprint, admitted_by, state FROM connections",
+        "SELECT 'kept', name, value FROM plugin_storage",
+        "SELECT 'journal', l.kind, l.source_id, l.member_id, l.action, l.changes
+         FROM lines l JOIN runs r ON r.tenant = l.tenant AND r.id = l.run WHERE r.applied = 1",
     ] {
-        rows.extend(sqlx::query_scalar::<_, String>(sql).fetch_all(pool).await.unwrap());
+        rows.extend(beside.rows(sql).await);
     }
     rows
-}
-
-async fn number(pool: &SqlitePool, sql: &str) -> i64 {
-    sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(pool).await.unwrap()
 }
 
 /// Only the number of rows that differ: whole states are too long to read.
@@ -129,52 +157,53 @@ fn moments(run: Duration) -> impl Iterator<Item = Duration> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f32_a_run_that_is_killed_leaves_the_old_state_or_the_new() {
-    let place = Place::prepared();
-    let pool = place.open("old").await;
-    let old = state(&pool).await;
-    pool.close().await;
-    place.copy("calm");
+    let place = Place::prepared().await;
+    let beside = place.open("old").await;
+    let old = state(&beside).await;
+    beside.close().await;
+    place.copy("calm").await;
     let began = Instant::now();
     assert_eq!(place.usher("calm", &["sync", "--yes"]).status().unwrap().code(), Some(0));
     let undisturbed = began.elapsed();
-    let pool = place.open("calm").await;
-    let new = state(&pool).await;
-    pool.close().await;
+    let beside = place.open("calm").await;
+    let new = state(&beside).await;
+    beside.close().await;
     assert!(distance(&old, &new) > 1_000, "the source changed too little");
 
     let (mut interrupted, mut taken_over) = (0, 0);
     for (number_of, moment) in moments(undisturbed).enumerate() {
         let name = format!("killed-{number_of}");
-        place.copy(&name);
+        place.copy(&name).await;
         let mut run = place.usher(&name, &["sync", "--yes"]).spawn().unwrap();
         std::thread::sleep(moment);
         run.kill().unwrap();
         run.wait().unwrap();
 
-        let pool = place.open(&name).await;
-        let left = state(&pool).await;
-        let applied = number(&pool, "SELECT COUNT(*) FROM runs WHERE applied = 1").await;
+        let beside = place.open(&name).await;
+        let left = state(&beside).await;
+        let applied = beside.number("SELECT COUNT(*) FROM runs WHERE applied = 1").await;
         let expected = if applied == 1 { &old } else { &new };
         assert_eq!(distance(&left, expected), 0, "killed after {moment:?}, {applied} runs applied");
         interrupted += u32::from(applied == 1);
-        if number(&pool, "SELECT COUNT(*) FROM leases WHERE run IS NOT NULL").await == 1 {
+        if beside.number("SELECT COUNT(*) FROM leases WHERE run IS NOT NULL").await == 1 {
             // The dead run still has its lease; as soon as that ends, the next one takes it over.
             if taken_over == 0 {
                 assert_eq!(place.usher(&name, &["sync", "--yes"]).status().unwrap().code(), Some(4));
             }
             taken_over += 1;
-            sqlx::query("UPDATE leases SET expires_at = 0").execute(&pool).await.unwrap();
+            beside.execute("UPDATE leases SET expires_at = 0").await;
         }
-        pool.close().await;
+        beside.close().await;
 
         assert_eq!(place.usher(&name, &["sync", "--yes"]).status().unwrap().code(), Some(0));
-        let pool = place.open(&name).await;
-        assert_eq!(distance(&state(&pool).await, &new), 0, "killed after {moment:?}, then run again");
-        assert_eq!(number(&pool, "SELECT COUNT(*) FROM runs WHERE state = 'running'").await, 0);
-        let broken: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&pool).await.unwrap();
-        assert_eq!(broken, "ok");
-        pool.close().await;
-        std::fs::remove_dir_all(place.data(&name)).unwrap();
+        let beside = place.open(&name).await;
+        assert_eq!(distance(&state(&beside).await, &new), 0, "killed after {moment:?}, then run again");
+        assert_eq!(beside.number("SELECT COUNT(*) FROM runs WHERE state = 'running'").await, 0);
+        if on_files() {
+            assert_eq!(beside.column("PRAGMA integrity_check").await, ["ok"]);
+        }
+        beside.close().await;
+        place.drop(&name).await;
     }
     assert!(interrupted > 5 && taken_over > 5, "{interrupted} were interrupted, {taken_over} held a lease");
 }

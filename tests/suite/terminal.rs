@@ -1,6 +1,6 @@
 //! Commands that ask, at a real terminal: `script` of util-linux gives the program one, and types the answers.
 
-use crate::harness::{Installation, Ran, binary, compiled};
+use crate::harness::{Installation, Ran, binary};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -8,10 +8,9 @@ const TEN: &str =
     "id,userName\n1,ann@acme.example\n2,bob@acme.example\n3,cat@acme.example\n4,dan@acme.example\n";
 
 /// Runs a command of the installation at a terminal on which this is typed.
-fn typed(place: &Installation, words: &[&str], answers: &str) -> Ran {
-    let data = place.path().join("data");
-    let mut line = vec![binary().display().to_string(), "--data".to_owned(), data.display().to_string()];
-    line.extend(["--cache".to_owned(), compiled().display().to_string()]);
+async fn typed(place: &Installation, words: &[&str], answers: &str) -> Ran {
+    let mut line = vec![binary().display().to_string()];
+    line.extend(place.everywhere().await);
     line.extend(words.iter().map(|&word| word.to_owned()));
     let line: Vec<_> = line.iter().map(|word| format!("'{word}'")).collect();
     let mut script = Command::new("script")
@@ -41,7 +40,7 @@ async fn connected() -> Installation {
 #[tokio::test]
 async fn f31_at_a_terminal_yes_applies_the_plan_that_was_shown() {
     let place = connected().await;
-    let ran = typed(&place, &["sync"], "y\n").ended(0);
+    let ran = typed(&place, &["sync"], "y\n").await.ended(0);
     let (shown, rest) = ran.out.split_once("Apply this plan? [y/N]").expect("a question");
     assert!(shown.contains("ann@acme.example"), "the plan comes before the question:\n{shown}");
     assert!(rest.contains("all of it is written"), "{rest}");
@@ -52,7 +51,7 @@ async fn f31_at_a_terminal_yes_applies_the_plan_that_was_shown() {
 async fn f31_at_a_terminal_anything_but_yes_changes_nothing() {
     let place = connected().await;
     for answer in ["n\n", "\n", "yess\n", "\u{4}"] {
-        let ran = typed(&place, &["sync"], answer).ended(3);
+        let ran = typed(&place, &["sync"], answer).await.ended(3);
         assert!(ran.out.contains("Nothing was changed"), "{}", ran.out);
         assert!(place.users().await.is_empty());
     }
@@ -61,20 +60,20 @@ async fn f31_at_a_terminal_anything_but_yes_changes_nothing() {
 #[tokio::test]
 async fn f41b_at_a_terminal_a_held_plan_says_why_and_asks() {
     let place = connected().await;
-    typed(&place, &["sync"], "y\n").ended(0);
+    typed(&place, &["sync"], "y\n").await.ended(0);
     place.file("users.csv", "id,userName\n4,dan@acme.example\n");
-    let ran = typed(&place, &["sync"], "n\n").ended(3);
+    let ran = typed(&place, &["sync"], "n\n").await.ended(3);
     assert!(ran.out.contains("The guard holds this"), "{}", ran.out);
     assert_eq!(place.active().await.len(), 4);
-    typed(&place, &["sync"], "y\n").ended(0);
+    typed(&place, &["sync"], "y\n").await.ended(0);
     assert_eq!(place.active().await, ["dan@acme.example"]);
 }
 
 #[tokio::test]
 async fn f09_at_a_terminal_a_connection_goes_when_its_name_is_typed() {
     let place = connected().await;
-    typed(&place, &["disconnect", "csv"], "cvs\n").ended(3);
+    typed(&place, &["disconnect", "csv"], "cvs\n").await.ended(3);
     assert_eq!(place.json(0, &["status"]).await["connections"].as_array().map(Vec::len), Some(1));
-    typed(&place, &["disconnect", "csv"], "csv\n").ended(0);
+    typed(&place, &["disconnect", "csv"], "csv\n").await.ended(0);
     assert_eq!(place.json(0, &["status"]).await["connections"].as_array().map(Vec::len), Some(0));
 }

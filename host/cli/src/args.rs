@@ -21,6 +21,9 @@ pub struct Cli {
     /// The data folder
     #[arg(long, global = true, help_heading = EVERYWHERE, hide_env_values = true, env = "USHER_DATA", default_value = "usher-data", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data: PathBuf,
+    /// The database: `postgres://USER@HOST/NAME` (the password as PGPASSWORD, or in it) [default: a file in the data folder]
+    #[arg(long, global = true, help_heading = EVERYWHERE, hide_env_values = true, env = "USHER_DATABASE", value_name = "URL")]
+    pub database: Option<String>,
     /// The folder for compiled plugins [default: `cache` in the data folder]
     #[arg(long, global = true, help_heading = EVERYWHERE, hide_env_values = true, env = "USHER_CACHE", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub cache: Option<PathBuf>,

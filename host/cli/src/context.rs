@@ -20,6 +20,7 @@ pub struct Context {
     pub console: Console,
     /// The data folder.
     pub data: PathBuf,
+    database: Option<String>,
     cache: Option<PathBuf>,
     tenant: String,
     clock: Arc<dyn Clock>,
@@ -33,6 +34,7 @@ impl Context {
         Self {
             console,
             data: cli.data.clone(),
+            database: cli.database.clone(),
             cache: cli.cache.clone(),
             tenant: cli.tenant.clone(),
             clock,
@@ -46,9 +48,10 @@ impl Context {
         self.clock.now().as_millisecond()
     }
 
-    /// The same console and clock over another data folder, for the demo.
+    /// The same console and clock over another data folder with a database of its own, for the demo.
     pub fn over(&mut self, data: PathBuf) {
         self.data = data;
+        self.database = None;
         self.store = None;
         self.host = None;
     }
@@ -64,7 +67,10 @@ impl Context {
                 "choose another with --data DIR",
             )
         })?;
-        let store = Store::open(&self.data.join("usher.db")).await?;
+        let store = match &self.database {
+            Some(url) => Store::connect(url).await?,
+            None => Store::open(&self.data.join("usher.db")).await?,
+        };
         self.store = Some(store.clone());
         Ok(store)
     }

@@ -155,17 +155,18 @@ impl Store {
     pub async fn groups_for_review(&self, read: Read) -> Result<Vec<GroupReview>, StoreError> {
         let sql = "SELECT json_group_array(json_object('id', id, 'raw', raw, 'digest', digest, 'outcome', outcome,
                  'unreadable', unreadable)) FROM (
-             SELECT m.source_id AS id, m.raw, m.digest, m.outcome, m.place IS NOT NULL AS unreadable FROM mirror_groups m
+             SELECT m.source_id AS id, m.raw, m.digest, m.outcome, CASE WHEN m.place IS NULL THEN 0 ELSE 1 END AS unreadable FROM mirror_groups m
              WHERE m.tenant = $1 AND m.connection = $3 AND NOT EXISTS (SELECT 1 FROM staged_groups s
                  WHERE s.tenant = $1 AND s.read = $2 AND s.source_id = m.source_id AND s.op <> 0)
              UNION ALL
              SELECT s.source_id, COALESCE(s.raw, m.raw), CASE WHEN s.op = 3 THEN m.digest ELSE s.digest END,
                  CASE WHEN s.op = 3 THEN m.outcome ELSE s.outcome END,
-                 s.op = 3 OR (s.op <> 1 AND m.place IS NOT NULL)
+                 CASE WHEN s.op = 3 OR (s.op <> 1 AND m.place IS NOT NULL) THEN 1 ELSE 0 END
              FROM staged_groups s
              LEFT JOIN mirror_groups m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = s.source_id
              WHERE s.tenant = $1 AND s.read = $2 AND s.op NOT IN (0, 2))";
-        let row = sqlx::query(sql)
+        let row = self
+            .query(sql)
             .bind(read.tenant)
             .bind(read.id)
             .bind(read.connection)
@@ -216,7 +217,8 @@ impl Store {
              WHERE s.tenant = $1 AND s.read = $2 AND s.op IN (1, 4, 5) AND s.source_id > $4
                AND COALESCE(s.raw, m.raw) IS NOT NULL
              ORDER BY s.source_id LIMIT $5)";
-        let row = sqlx::query(if with_groups { grouped } else { plain })
+        let row = self
+            .query(if with_groups { grouped } else { plain })
             .bind(read.tenant)
             .bind(read.id)
             .bind(read.connection)
@@ -279,7 +281,7 @@ impl Store {
         }
         let mut write = self.write().await?;
         Self::hold_lease(&mut write, lease).await?;
-        sqlx::query(sql).bind(read.tenant).bind(read.id).bind(rows(&reviewed)?).execute(&mut *write).await?;
+        self.query(sql).bind(read.tenant).bind(read.id).bind(rows(&reviewed)?).execute(&mut *write).await?;
         write.commit().await?;
         Ok(())
     }

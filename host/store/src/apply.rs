@@ -104,7 +104,7 @@ fn attributes(kind: RecordKind, changes: &Changes) -> Result<String, StoreError>
 impl Store {
     /// The number of a set of attribute names.
     pub async fn attribute_set(&self, tenant: i64, names: &BTreeSet<String>) -> Result<i64, StoreError> {
-        let mut write = self.write().await?;
+        let mut write = self.write_alone(tenant).await?;
         let id = attribute_set(&mut write, tenant, &text(names, "set of attributes")?).await?;
         write.commit().await?;
         Ok(id)
@@ -112,7 +112,8 @@ impl Store {
 
     /// All sets of attribute names of a tenant, by number: there are as many as there are shapes of records.
     pub async fn attribute_sets(&self, tenant: i64) -> Result<BTreeMap<i64, BTreeSet<String>>, StoreError> {
-        let rows = sqlx::query("SELECT id, names FROM attribute_sets WHERE tenant = $1")
+        let rows = self
+            .query("SELECT id, names FROM attribute_sets WHERE tenant = $1")
             .bind(tenant)
             .fetch_all(self.pool())
             .await?;
@@ -165,7 +166,7 @@ struct Apply<'a> {
 
 impl Apply<'_> {
     async fn page(&mut self, kind: &str, after: &str) -> Result<Vec<LineRow>, StoreError> {
-        let row = sqlx::query(
+        let row = self.write.query(
             "SELECT json_group_array(json_object('kind', kind, 'source_id', source_id, 'member_id', member_id,
                  'action', action, 'record', record, 'member', member, 'name', name, 'reason', '',
                  'changes', changes, 'owns', owns, 'away', away)) FROM (
@@ -183,7 +184,8 @@ impl Apply<'_> {
     }
 
     async fn with_rows(&mut self, sql: &'static str, json: String) -> Result<(), StoreError> {
-        sqlx::query(sql)
+        self.write
+            .query(sql)
             .bind(self.read.tenant)
             .bind(self.read.connection)
             .bind(self.now)
@@ -194,7 +196,8 @@ impl Apply<'_> {
     }
 
     async fn lines(&mut self, sql: &'static str) -> Result<(), StoreError> {
-        sqlx::query(sql)
+        self.write
+            .query(sql)
             .bind(self.read.tenant)
             .bind(self.read.connection)
             .bind(self.lease.run)
@@ -238,7 +241,7 @@ impl Apply<'_> {
                 .await?;
                 self.with_rows(
                     "INSERT INTO group_links (tenant, connection, source_id, record, owns)
-                     SELECT $1, $2, value->>'source', value->>'id', value->>'owns' FROM json_each($4)
+                     SELECT $1, $2, value->>'source', value->>'id', CAST(value->>'owns' AS BIGINT) FROM json_each($4)
                      WHERE $3 > 0",
                     json,
                 )
@@ -246,15 +249,17 @@ impl Apply<'_> {
             }
             if !changed.is_empty() {
                 let ids: Vec<_> = changed.keys().collect();
-                let row = sqlx::query(
-                    "SELECT json_group_array(json_object('id', id, 'name', display_name, 'active', 1,
+                let row = self
+                    .write
+                    .query(
+                        "SELECT json_group_array(json_object('id', id, 'name', display_name, 'active', 1,
                          'attributes', attributes, 'paths', NULL)) FROM groups
                      WHERE tenant = $1 AND id IN (SELECT value FROM json_each($2))",
-                )
-                .bind(self.read.tenant)
-                .bind(rows(&ids)?)
-                .fetch_one(&mut **self.write)
-                .await?;
+                    )
+                    .bind(self.read.tenant)
+                    .bind(rows(&ids)?)
+                    .fetch_one(&mut **self.write)
+                    .await?;
                 let written = changed_rows(RecordKind::Group, page(&row)?, &changed)?;
                 self.with_rows(
                     "WITH j AS MATERIALIZED (SELECT value->>'id' AS id, value->>'name' AS name,
@@ -310,33 +315,35 @@ impl Apply<'_> {
                 self.with_rows(
                     "INSERT INTO users (tenant, id, user_name, user_name_key, active, attributes, origin, paths,
                          created_at, updated_at)
-                     SELECT $1, value->>'id', value->>'name', value->>'key', value->>'active', value->>'attributes', $2,
+                     SELECT $1, value->>'id', value->>'name', value->>'key', CAST(value->>'active' AS BIGINT), value->>'attributes', $2,
                          value->>'paths', $3, $3 FROM json_each($4)",
                     json.clone(),
                 )
                 .await?;
                 self.with_rows(
                     "INSERT INTO user_links (tenant, connection, source_id, record, owns)
-                     SELECT $1, $2, value->>'source', value->>'id', value->>'owns' FROM json_each($4) WHERE $3 > 0",
+                     SELECT $1, $2, value->>'source', value->>'id', CAST(value->>'owns' AS BIGINT) FROM json_each($4) WHERE $3 > 0",
                     json,
                 )
                 .await?;
             }
             if !changed.is_empty() {
                 let ids: Vec<_> = changed.keys().collect();
-                let row = sqlx::query(
-                    "SELECT json_group_array(json_object('id', id, 'name', user_name, 'active', active,
+                let row = self
+                    .write
+                    .query(
+                        "SELECT json_group_array(json_object('id', id, 'name', user_name, 'active', active,
                          'attributes', attributes, 'paths', paths)) FROM users
                      WHERE tenant = $1 AND id IN (SELECT value FROM json_each($2))",
-                )
-                .bind(self.read.tenant)
-                .bind(rows(&ids)?)
-                .fetch_one(&mut **self.write)
-                .await?;
+                    )
+                    .bind(self.read.tenant)
+                    .bind(rows(&ids)?)
+                    .fetch_one(&mut **self.write)
+                    .await?;
                 let written = changed_rows(RecordKind::User, page(&row)?, &changed)?;
                 self.with_rows(
                     "WITH j AS MATERIALIZED (SELECT value->>'id' AS id, value->>'name' AS name, value->>'key' AS key,
-                         value->>'active' AS active, value->>'attributes' AS attributes, value->>'paths' AS paths
+                         CAST(value->>'active' AS BIGINT) AS active, value->>'attributes' AS attributes, value->>'paths' AS paths
                          FROM json_each($4))
                      UPDATE users SET user_name = j.name, user_name_key = j.key, active = j.active,
                          attributes = j.attributes, paths = j.paths, updated_at = $3
@@ -397,7 +404,7 @@ impl Apply<'_> {
         }
         let mut last = String::new();
         loop {
-            let row = sqlx::query(
+            let row = self.write.query(
                 "SELECT json_group_array(json_array(source_id, record, manager)) FROM (
                  SELECT source_id, record, changes->'manager'->>1 AS manager FROM lines
                  WHERE tenant = $1 AND run = $2 AND kind = 'user' AND source_id > $3 AND changes->'manager' IS NOT NULL
@@ -518,17 +525,18 @@ impl Apply<'_> {
     }
 
     async fn settle(&mut self, applied: &Applied<'_>) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE connections SET cursor = $1, fingerprint = $2, admitted_by = $3, state = 'active'
+        self.write
+            .query(
+                "UPDATE connections SET cursor = $1, fingerprint = $2, admitted_by = $3, state = 'active'
              WHERE tenant = $4 AND id = $5",
-        )
-        .bind(applied.cursor)
-        .bind(applied.fingerprint)
-        .bind(applied.admitted_by)
-        .bind(self.read.tenant)
-        .bind(self.read.connection)
-        .execute(&mut **self.write)
-        .await?;
+            )
+            .bind(applied.cursor)
+            .bind(applied.fingerprint)
+            .bind(applied.admitted_by)
+            .bind(self.read.tenant)
+            .bind(self.read.connection)
+            .execute(&mut **self.write)
+            .await?;
         for (name, value) in applied.storage {
             let sql = match value {
                 Some(_) => {
@@ -539,7 +547,8 @@ impl Apply<'_> {
                     "DELETE FROM plugin_storage WHERE tenant = $1 AND connection = $2 AND name = $3 AND $4 IS NULL"
                 }
             };
-            sqlx::query(sql)
+            self.write
+                .query(sql)
                 .bind(self.read.tenant)
                 .bind(self.read.connection)
                 .bind(name)
@@ -547,16 +556,17 @@ impl Apply<'_> {
                 .execute(&mut **self.write)
                 .await?;
         }
-        sqlx::query(
-            "UPDATE runs SET applied = 1, accepted = CASE WHEN $3 = 1 THEN COALESCE(accepted, $4) END
+        self.write
+            .query(
+                "UPDATE runs SET applied = 1, accepted = CASE WHEN $3 = 1 THEN COALESCE(accepted, $4) END
              WHERE tenant = $1 AND id = $2",
-        )
-        .bind(self.lease.tenant)
-        .bind(self.lease.run)
-        .bind(i64::from(applied.accepted))
-        .bind(applied.plan)
-        .execute(&mut **self.write)
-        .await?;
+            )
+            .bind(self.lease.tenant)
+            .bind(self.lease.run)
+            .bind(i64::from(applied.accepted))
+            .bind(applied.plan)
+            .execute(&mut **self.write)
+            .await?;
         Ok(())
     }
 }

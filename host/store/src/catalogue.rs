@@ -31,7 +31,7 @@ impl Store {
         wasm: &[u8],
         now: i64,
     ) -> Result<(), StoreError> {
-        sqlx::query(
+        self.query(
             "INSERT INTO plugins (tenant, id, version, kind, summary, hash, granted, wasm, added_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT (tenant, id) DO UPDATE SET version = EXCLUDED.version, kind = EXCLUDED.kind,
@@ -54,12 +54,13 @@ impl Store {
 
     /// All added plugins, by id.
     pub async fn plugins(&self, tenant: i64) -> Result<Vec<AddedPlugin>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, version, kind, summary, hash, granted FROM plugins WHERE tenant = $1 ORDER BY id",
-        )
-        .bind(tenant)
-        .fetch_all(self.pool())
-        .await?;
+        let rows = self
+            .query(
+                "SELECT id, version, kind, summary, hash, granted FROM plugins WHERE tenant = $1 ORDER BY id",
+            )
+            .bind(tenant)
+            .fetch_all(self.pool())
+            .await?;
         rows.iter()
             .map(|row| {
                 let granted: String = row.try_get(5)?;
@@ -77,7 +78,8 @@ impl Store {
 
     /// The component's bytes.
     pub async fn plugin_wasm(&self, tenant: i64, id: &str) -> Result<Vec<u8>, StoreError> {
-        let row = sqlx::query("SELECT wasm FROM plugins WHERE tenant = $1 AND id = $2")
+        let row = self
+            .query("SELECT wasm FROM plugins WHERE tenant = $1 AND id = $2")
             .bind(tenant)
             .bind(id)
             .fetch_optional(self.pool())
@@ -88,7 +90,7 @@ impl Store {
 
     /// Forgets an added plugin.
     pub async fn remove_plugin(&self, tenant: i64, id: &str) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM plugins WHERE tenant = $1 AND id = $2")
+        self.query("DELETE FROM plugins WHERE tenant = $1 AND id = $2")
             .bind(tenant)
             .bind(id)
             .execute(self.pool())

@@ -137,8 +137,8 @@ impl Store {
         new: &NewConnection,
         now: i64,
     ) -> Result<Connection, StoreError> {
-        let mut write = self.write().await?;
-        sqlx::query(
+        let mut write = self.write_alone(tenant).await?;
+        self.query(
             "INSERT INTO connections (tenant, id, name, method, settings, scope, rules, state, created_at)
              SELECT $1, COALESCE(MAX(id), 0) + 1, $2, $3, $4, $5, $6, 'configured', $7
              FROM (SELECT id FROM connections WHERE tenant = $1 UNION ALL SELECT connection FROM runs WHERE tenant = $1)
@@ -161,9 +161,8 @@ impl Store {
 
     /// All connections of a tenant, in the order they were made.
     pub async fn connections(&self, tenant: i64) -> Result<Vec<Connection>, StoreError> {
-        let sql =
-            sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM connections WHERE tenant = $1 ORDER BY id"));
-        let rows = sqlx::query(sql).bind(tenant).fetch_all(self.pool()).await?;
+        let sql = format!("SELECT {COLUMNS} FROM connections WHERE tenant = $1 ORDER BY id");
+        let rows = self.query(sql).bind(tenant).fetch_all(self.pool()).await?;
         rows.iter().map(connection).collect()
     }
 
@@ -178,7 +177,7 @@ impl Store {
     /// Sets a connection's state.
     pub async fn set_connection_state(&self, of: &Connection, state: State) -> Result<(), StoreError> {
         let state = text(&state, "state")?;
-        sqlx::query("UPDATE connections SET state = $1 WHERE tenant = $2 AND id = $3")
+        self.query("UPDATE connections SET state = $1 WHERE tenant = $2 AND id = $3")
             .bind(state.trim_matches('"'))
             .bind(of.tenant)
             .bind(of.id)
@@ -190,10 +189,10 @@ impl Store {
     /// Removes a connection with its mirror, links and secrets. Its records stay and become manual, its memberships too, but for people whom
     /// another connection holds: they become that one's. Refused while a run of the tenant is going on.
     pub async fn remove_connection(&self, connection: &Connection) -> Result<(), StoreError> {
-        let mut write = self.write().await?;
+        let mut write = self.write_alone(connection.tenant).await?;
         Self::nobody_runs(&mut write, connection.tenant).await?;
         // Whom another connection holds too becomes its own, and is looked at in its next run.
-        sqlx::query(
+        self.query(
             "UPDATE users SET edited = 1, origin = (SELECT MIN(o.connection) FROM user_links o
                  WHERE o.tenant = $1 AND o.record = users.id AND o.connection <> $2 AND o.left_at IS NULL)
              WHERE tenant = $1 AND origin = $2 AND EXISTS (SELECT 1 FROM user_links o
@@ -223,7 +222,7 @@ impl Store {
             "DELETE FROM memberships WHERE tenant = $1 AND owner = $2",
             "DELETE FROM connections WHERE tenant = $1 AND id = $2",
         ] {
-            sqlx::query(sql).bind(connection.tenant).bind(connection.id).execute(&mut *write).await?;
+            self.query(sql).bind(connection.tenant).bind(connection.id).execute(&mut *write).await?;
         }
         write.commit().await?;
         Ok(())
@@ -234,15 +233,16 @@ impl Store {
 async fn keep_addresses(write: &mut Write, connection: &Connection) -> Result<(), StoreError> {
     let mut after = String::new();
     loop {
-        let row = sqlx::query(
-            "SELECT json_group_array(json_array(id, attributes)) FROM (SELECT id, attributes FROM users
+        let row = write
+            .query(
+                "SELECT json_group_array(json_array(id, attributes)) FROM (SELECT id, attributes FROM users
              WHERE tenant = $1 AND origin = $2 AND id > $3 ORDER BY id LIMIT 1000)",
-        )
-        .bind(connection.tenant)
-        .bind(connection.id)
-        .bind(&after)
-        .fetch_one(&mut **write)
-        .await?;
+            )
+            .bind(connection.tenant)
+            .bind(connection.id)
+            .bind(&after)
+            .fetch_one(&mut **write)
+            .await?;
         let users: Vec<(String, String)> = page(&row)?;
         let Some((last, _)) = users.last() else { return Ok(()) };
         after.clone_from(last);
@@ -252,13 +252,14 @@ async fn keep_addresses(write: &mut Write, connection: &Connection) -> Result<()
             let emails = attributes.get(EMAILS).map_or(&[][..], Value::texts);
             known.extend(emails.iter().map(|email| (id.clone(), fold(email))));
         }
-        sqlx::query(
-            "INSERT INTO manual_addresses (tenant, address, record)
+        write
+            .query(
+                "INSERT INTO manual_addresses (tenant, address, record)
              SELECT $1, value->>1, value->>0 FROM json_each($2) WHERE true ON CONFLICT DO NOTHING",
-        )
-        .bind(connection.tenant)
-        .bind(rows(&known)?)
-        .execute(&mut **write)
-        .await?;
+            )
+            .bind(connection.tenant)
+            .bind(rows(&known)?)
+            .execute(&mut **write)
+            .await?;
     }
 }

@@ -1,13 +1,17 @@
 //! Opening the database, and the few things that differ between engines.
 
+use crate::dialect::{Engine, Translated};
 use crate::error::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Row, SqlSafeStr, Transaction};
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row, SqlSafeStr, Transaction};
+use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
@@ -20,48 +24,140 @@ const CONNECTIONS: u32 = 4;
 const CACHE: &str = "PRAGMA cache_size = -16384";
 
 /// Forward only; one that has landed is never edited.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const SQLITE: [(i64, &str, &str); 2] = [
     (1, "start", include_str!("../migrations/sqlite/0001_start.sql")),
     (2, "one link each", include_str!("../migrations/sqlite/0002_one_link_each.sql")),
 ];
+const POSTGRES: [(i64, &str, &str); 1] =
+    [(1, "start", include_str!("../migrations/postgres/0001_start.sql"))];
+
+/// Connections of one host to a Postgres: a run's own, one that renews its lease, and a few that read.
+const POSTGRES_CONNECTIONS: u32 = 8;
+/// How long a host waits for a Postgres to answer.
+const POSTGRES_PATIENCE: Duration = Duration::from_secs(15);
+/// What tells Usher's locks on a Postgres from those of others on the same database.
+const LOCKS: i32 = 0x7573_6872;
 
 /// The database of one installation. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     pool: AnyPool,
+    words: Words,
 }
 
-/// A write transaction: it begins by taking the write lock, so that it never has to be tried again half-way.
-pub(crate) type Write = Transaction<'static, Any>;
+/// How statements are put for the engine.
+#[derive(Clone)]
+struct Words {
+    engine: Engine,
+    translated: Translated,
+}
+
+/// A statement with what is bound to it.
+pub(crate) type Statement<'q> = Query<'q, Any, <Any as sqlx::Database>::Arguments>;
+
+impl Words {
+    fn query<'q>(&self, sql: Cow<'static, str>) -> Statement<'q> {
+        match (self.engine, sql) {
+            (Engine::Sqlite, Cow::Borrowed(sql)) => sqlx::query(sql),
+            (Engine::Sqlite, Cow::Owned(sql)) => sqlx::query(AssertSqlSafe(sql)),
+            (Engine::Postgres, sql) => sqlx::query(AssertSqlSafe(self.translated.postgres(&sql))),
+        }
+    }
+}
+
+/// A write transaction. On SQLite it begins by taking the write lock, so that it never has to be tried again half-way.
+pub(crate) struct Write {
+    transaction: Transaction<'static, Any>,
+    words: Words,
+}
+
+impl Write {
+    /// A statement, as this engine wants it.
+    pub(crate) fn query<'q>(&self, sql: impl Into<Cow<'static, str>>) -> Statement<'q> {
+        self.words.query(sql.into())
+    }
+
+    /// Keeps all of it.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.transaction.commit().await?)
+    }
+}
+
+impl Deref for Write {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Write {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.transaction
+    }
+}
 
 impl Store {
     /// Opens the SQLite file, making it where there is none, and brings its tables up to date.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
-        sqlx::any::install_default_drivers();
         let place = file.display().to_string();
-        let url = format!("sqlite://{}?mode=rwc", encoded(&place));
         private(file)?;
+        Self::connect_to(Engine::Sqlite, &format!("sqlite://{}?mode=rwc", encoded(&place)), place).await
+    }
+
+    /// Opens a database by its address: `postgres://USER:PASSWORD@HOST/NAME`, or `sqlite://PATH`. Brings its tables up to date; of several
+    /// hosts that begin at once, one does so while the others wait.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return Self::open(Path::new(path.strip_prefix("//").unwrap_or(path))).await;
+        }
+        let place = without_credentials(url);
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(StoreError::Address { place });
+        }
+        Self::connect_to(Engine::Postgres, url, place).await
+    }
+
+    async fn connect_to(engine: Engine, url: &str, place: String) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
         let failed = |source| StoreError::Open { place, source };
         // Once by itself: a pool would try again until its patience ends, and tell that instead of the reason.
         let tried = async {
-            let mut connection = sqlx::AnyConnection::connect(&url).await?;
-            prepare(&mut connection).await?;
+            let mut connection = AnyConnection::connect(url).await?;
+            prepare(engine, &mut connection).await?;
             connection.close().await
         };
-        if let Err(error) = tried.await {
+        let tried = match tokio::time::timeout(POSTGRES_PATIENCE, tried).await {
+            Ok(tried) => tried,
+            Err(_) if engine == Engine::Sqlite => Ok(()),
+            Err(_) => Err(sqlx::Error::PoolTimedOut),
+        };
+        if let Err(error) = tried {
             return Err(failed(error));
         }
+        let connections = if engine == Engine::Sqlite { CONNECTIONS } else { POSTGRES_CONNECTIONS };
         let pool = AnyPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .after_connect(|connection, _| Box::pin(prepare(connection)))
-            .connect(&url)
+            .max_connections(connections)
+            .after_connect(move |connection, _| Box::pin(prepare(engine, connection)))
+            .connect(url)
             .await
             .map_err(failed)?;
-        let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
+        let migrations: &[_] = if engine == Engine::Sqlite { &SQLITE } else { &POSTGRES };
+        let migrations = migrations.iter().map(|(version, name, sql)| {
             Migration::new(*version, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
         });
         Migrator::with_migrations(migrations.collect()).run(&pool).await?;
-        Ok(Self { pool })
+        Ok(Self { pool, words: Words { engine, translated: Translated::default() } })
+    }
+
+    /// What the database runs on.
+    pub fn engine(&self) -> Engine {
+        self.words.engine
+    }
+
+    /// A statement, as this engine wants it.
+    pub(crate) fn query<'q>(&self, sql: impl Into<Cow<'static, str>>) -> Statement<'q> {
+        self.words.query(sql.into())
     }
 
     pub(crate) fn pool(&self) -> &AnyPool {
@@ -69,13 +165,35 @@ impl Store {
     }
 
     pub(crate) async fn write(&self) -> Result<Write, StoreError> {
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+        let transaction = match self.words.engine {
+            Engine::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
+            Engine::Postgres => self.pool.begin().await?,
+        };
+        Ok(Write { transaction, words: self.words.clone() })
+    }
+
+    /// A write transaction that is the only one of its kind in the tenant, so that it can count on what it read: on SQLite every one is. 0 is
+    /// for what belongs to no tenant.
+    pub(crate) async fn write_alone(&self, tenant: i64) -> Result<Write, StoreError> {
+        let mut write = self.write().await?;
+        if self.words.engine == Engine::Postgres {
+            // What a tenant's number loses of its length makes two tenants wait for each other at worst.
+            let lock = sqlx::query(
+                "SELECT 1 FROM (SELECT pg_advisory_xact_lock($1::int, ($2 % 2147483647)::int)) AS locked",
+            );
+            lock.bind(LOCKS).bind(tenant).execute(&mut *write).await?;
+        }
+        Ok(write)
     }
 
     /// The database's own clock, in milliseconds since 1970: leases go by it.
-    pub(crate) async fn database_time(connection: &mut sqlx::AnyConnection) -> Result<i64, StoreError> {
-        let row =
-            sqlx::query("SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)").fetch_one(connection).await?;
+    pub(crate) async fn database_time(write: &mut Write) -> Result<i64, StoreError> {
+        let sql = match write.words.engine {
+            Engine::Sqlite => "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+            // Not `now()`, which stands still within a transaction.
+            Engine::Postgres => "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+        };
+        let row = sqlx::query(sql).fetch_one(&mut **write).await?;
         Ok(row.try_get(0)?)
     }
 
@@ -85,10 +203,15 @@ impl Store {
     }
 }
 
-/// What every connection to a SQLite file begins with.
-async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+/// What every connection begins with.
+async fn prepare(engine: Engine, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    if engine == Engine::Postgres {
+        // Compiling these statements takes longer than running them.
+        connection.execute("SET jit = off").await?;
+        return Ok(());
+    }
     let busy = format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis());
-    connection.execute(sqlx::AssertSqlSafe(busy)).await?;
+    connection.execute(AssertSqlSafe(busy)).await?;
     for pragma in [
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = NORMAL",
@@ -116,6 +239,14 @@ fn private(file: &Path) -> Result<(), StoreError> {
         }
         Err(error) => Err(failed(error)),
     }
+}
+
+/// An address as it may be shown.
+fn without_credentials(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
+    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    format!("{scheme}://{place}")
 }
 
 /// The few characters that end a path in a URL.

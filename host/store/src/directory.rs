@@ -39,7 +39,7 @@ impl Store {
         record: Option<&str>,
     ) -> Result<Vec<Mirror>, StoreError> {
         let folded = usher_model::fold(who);
-        let rows = sqlx::query(
+        let rows = self.query(
             "SELECT m.source_id, m.raw, m.outcome, m.problem, m.place, l.record, l.left_at,
                  (SELECT json_group_array(x.group_id) FROM mirror_members x WHERE x.tenant = $1 AND x.connection = $2
                      AND x.member_id = m.source_id AND x.kind = 'user')
@@ -81,12 +81,12 @@ impl Store {
         tenant: i64,
         connection: i64,
     ) -> Result<BTreeMap<String, String>, StoreError> {
-        let rows =
-            sqlx::query("SELECT name, value FROM plugin_storage WHERE tenant = $1 AND connection = $2")
-                .bind(tenant)
-                .bind(connection)
-                .fetch_all(self.pool())
-                .await?;
+        let rows = self
+            .query("SELECT name, value FROM plugin_storage WHERE tenant = $1 AND connection = $2")
+            .bind(tenant)
+            .bind(connection)
+            .fetch_all(self.pool())
+            .await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
@@ -137,7 +137,8 @@ impl Store {
                  WHERE m.tenant = $1 AND m.connection = $3 AND NOT EXISTS (SELECT 1 FROM staged_groups s
                      WHERE s.tenant = $1 AND s.read = $2 AND s.source_id = m.source_id AND s.op <> 0)) e
              WHERE e.problem IS NOT NULL OR COALESCE(e.outcome->>'decision', 'keep') <> 'keep')";
-        let done = sqlx::query(sql)
+        let done = self
+            .query(sql)
             .bind(read.tenant)
             .bind(read.id)
             .bind(read.connection)

@@ -14,6 +14,12 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// The address is of no database that can be used.
+    #[error("{place} is no database: give postgres://USER:PASSWORD@HOST/NAME, or a folder with --data")]
+    Address {
+        /// The address, without credentials.
+        place: String,
+    },
     /// A statement failed.
     #[error("the database refused")]
     Database(#[from] sqlx::Error),

@@ -54,7 +54,7 @@ impl Store {
         if findings.is_empty() {
             return Ok(());
         }
-        sqlx::query(
+        self.query(
             "INSERT INTO findings (tenant, run, seq, standing, kind, source_id, name, reason, place)
              SELECT $1, $2, (SELECT COALESCE(MAX(seq), 0) FROM findings WHERE tenant = $1 AND run = $2) + 1 + key,
                  value->>'standing', value->>'kind', value->>'id', value->>'name', value->>'reason', value->>'place'
@@ -76,7 +76,7 @@ impl Store {
         standing: Standing,
         kind: &str,
     ) -> Result<u64, StoreError> {
-        let row = sqlx::query(
+        let row = self.query(
             "SELECT COUNT(*) FROM findings WHERE tenant = $1 AND run = $2 AND standing = $3 AND kind = $4",
         )
         .bind(tenant)
@@ -96,16 +96,17 @@ impl Store {
         from: i64,
         limit: i64,
     ) -> Result<Vec<Finding>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT standing, kind, source_id, name, reason, place FROM findings
+        let rows = self
+            .query(
+                "SELECT standing, kind, source_id, name, reason, place FROM findings
              WHERE tenant = $1 AND run = $2 AND seq >= $3 ORDER BY seq LIMIT $4",
-        )
-        .bind(tenant)
-        .bind(run)
-        .bind(from)
-        .bind(limit)
-        .fetch_all(self.pool())
-        .await?;
+            )
+            .bind(tenant)
+            .bind(run)
+            .bind(from)
+            .bind(limit)
+            .fetch_all(self.pool())
+            .await?;
         rows.iter()
             .map(|row| {
                 let standing: String = row.try_get(0)?;

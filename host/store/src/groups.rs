@@ -77,7 +77,8 @@ impl Store {
             "SELECT json_group_array({SHOWN}) FROM (SELECT * FROM groups WHERE tenant = $1
                  AND (display_name, id) > ($2, $3) ORDER BY display_name, id LIMIT $4) g"
         );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let row = self
+            .query(sql)
             .bind(tenant)
             .bind(after.0)
             .bind(after.1)
@@ -93,8 +94,7 @@ impl Store {
             "SELECT json_group_array({SHOWN}) FROM groups g WHERE g.tenant = $1 AND (g.id = $2 OR g.display_name = $2
                  OR EXISTS (SELECT 1 FROM group_links l WHERE l.tenant = $1 AND l.record = g.id AND l.source_id = $2))"
         );
-        let row =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant).bind(which).fetch_one(self.pool()).await?;
+        let row = self.query(sql).bind(tenant).bind(which).fetch_one(self.pool()).await?;
         page::<Json>(&row)?.into_iter().map(shown).collect()
     }
 
@@ -105,18 +105,18 @@ impl Store {
         group: &str,
         nested: bool,
     ) -> Result<Vec<MemberRow>, StoreError> {
-        let row = sqlx::query(
+        let row = self.query(
             "WITH RECURSIVE below (id, depth) AS (
-                 SELECT $2, 0
+                 SELECT top.id, 0 FROM groups top WHERE top.tenant = $1 AND top.id = $2
                  UNION
                  SELECT m.member_id, below.depth + 1 FROM below
                  JOIN memberships m ON m.tenant = $1 AND m.group_id = below.id AND m.kind = 'group'
                  WHERE $3 = 1 AND below.depth < 64)
              SELECT json_group_array(json_object('id', id, 'kind', kind, 'name', name, 'depth', depth, 'via', via,
-                 'owner', owner)) FROM (
-             SELECT m.member_id AS id, m.kind, COALESCE(u.user_name, g.display_name, m.member_id) AS name,
-                 MIN(b.depth) AS depth, v.display_name AS via,
-                 (SELECT c.name FROM connections c WHERE c.tenant = $1 AND c.id = m.owner) AS owner
+                 'owner', (SELECT c.name FROM connections c WHERE c.tenant = $1 AND c.id = owner))) FROM (
+             SELECT m.member_id AS id, m.kind, MIN(COALESCE(u.user_name, g.display_name, m.member_id)) AS name,
+                 MIN(b.depth) AS depth, MIN(v.display_name) AS via,
+                 MIN(m.owner) AS owner
              FROM below b JOIN memberships m ON m.tenant = $1 AND m.group_id = b.id
              JOIN groups v ON v.tenant = $1 AND v.id = b.id
              LEFT JOIN users u ON u.tenant = $1 AND m.kind = 'user' AND u.id = m.member_id
@@ -134,7 +134,7 @@ impl Store {
 
     /// How many groups and memberships there are.
     pub async fn count_groups(&self, tenant: i64) -> Result<(u64, u64), StoreError> {
-        let row = sqlx::query(
+        let row = self.query(
             "SELECT (SELECT COUNT(*) FROM groups WHERE tenant = $1), (SELECT COUNT(*) FROM memberships WHERE tenant = $1)",
         )
         .bind(tenant)
@@ -153,7 +153,7 @@ impl Store {
         now: i64,
     ) -> Result<String, StoreError> {
         let id = crate::new_id();
-        sqlx::query(
+        self.query(
             "INSERT INTO groups (tenant, id, display_name, attributes, created_at, updated_at)
              VALUES ($1, $2, $3, $4, $5, $5)",
         )
@@ -188,7 +188,7 @@ impl Store {
                 }
             }
         }
-        sqlx::query(
+        self.query(
             "UPDATE groups SET display_name = $1, attributes = $2, updated_at = $3,
                  edited = CASE WHEN origin IS NULL THEN 0 ELSE 1 END WHERE tenant = $4 AND id = $5",
         )
@@ -215,7 +215,7 @@ impl Store {
             "DELETE FROM memberships WHERE tenant = $1 AND (group_id = $2 OR member_id = $2)",
             "DELETE FROM groups WHERE tenant = $1 AND id = $2",
         ] {
-            sqlx::query(sql).bind(tenant).bind(&group.id).execute(&mut *write).await?;
+            self.query(sql).bind(tenant).bind(&group.id).execute(&mut *write).await?;
         }
         write.commit().await?;
         Ok(())
@@ -229,7 +229,7 @@ impl Store {
         member: &str,
         kind: MemberKind,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
+        let done = self.query(
             "INSERT INTO memberships (tenant, group_id, member_id, kind, owner) VALUES ($1, $2, $3, $4, 0)
              ON CONFLICT DO NOTHING",
         )
@@ -244,7 +244,7 @@ impl Store {
 
     /// Takes away a membership that was added by hand. False where there is none: a connection's own are its own.
     pub async fn remove_member(&self, tenant: i64, group: &str, member: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query(
+        let done = self.query(
             "DELETE FROM memberships WHERE tenant = $1 AND group_id = $2 AND member_id = $3 AND owner = 0",
         )
         .bind(tenant)

@@ -30,23 +30,25 @@ fn length() -> i64 {
 impl Store {
     pub(crate) async fn take_lease(write: &mut Write, tenant: i64, run: i64) -> Result<Lease, StoreError> {
         let now = Self::database_time(write).await?;
-        let row = sqlx::query(
-            "INSERT INTO leases (tenant, fence, run, expires_at) VALUES ($1, 1, $2, $3)
+        let row = write
+            .query(
+                "INSERT INTO leases (tenant, fence, run, expires_at) VALUES ($1, 1, $2, $3)
              ON CONFLICT (tenant) DO UPDATE SET fence = leases.fence + 1, run = EXCLUDED.run,
                  expires_at = EXCLUDED.expires_at
              WHERE leases.run IS NULL OR leases.expires_at <= $4
              RETURNING fence",
-        )
-        .bind(tenant)
-        .bind(run)
-        .bind(now + length())
-        .bind(now)
-        .fetch_optional(&mut **write)
-        .await?;
+            )
+            .bind(tenant)
+            .bind(run)
+            .bind(now + length())
+            .bind(now)
+            .fetch_optional(&mut **write)
+            .await?;
         if let Some(row) = row {
             return Ok(Lease { tenant, run, fence: row.try_get(0)? });
         }
-        let row = sqlx::query("SELECT run, expires_at FROM leases WHERE tenant = $1")
+        let row = write
+            .query("SELECT run, expires_at FROM leases WHERE tenant = $1")
             .bind(tenant)
             .fetch_one(&mut **write)
             .await?;
@@ -57,35 +59,34 @@ impl Store {
     pub async fn renew_lease(&self, lease: Lease) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         let now = Self::database_time(&mut write).await?;
-        let renewed =
-            sqlx::query("UPDATE leases SET expires_at = $1 WHERE tenant = $2 AND fence = $3 AND run = $4")
-                .bind(now + length())
-                .bind(lease.tenant)
-                .bind(lease.fence)
-                .bind(lease.run)
-                .execute(&mut *write)
-                .await?;
+        let renewed = self
+            .query("UPDATE leases SET expires_at = $1 WHERE tenant = $2 AND fence = $3 AND run = $4")
+            .bind(now + length())
+            .bind(lease.tenant)
+            .bind(lease.fence)
+            .bind(lease.run)
+            .execute(&mut *write)
+            .await?;
         write.commit().await?;
         if renewed.rows_affected() == 1 { Ok(()) } else { Err(StoreError::LeaseLost) }
     }
 
     /// Checks within a transaction that the lease is still held, and keeps others from taking it until the end.
     pub(crate) async fn hold_lease(write: &mut Write, lease: Lease) -> Result<(), StoreError> {
-        let held = sqlx::query(
-            "UPDATE leases SET expires_at = expires_at WHERE tenant = $1 AND fence = $2 AND run = $3",
-        )
-        .bind(lease.tenant)
-        .bind(lease.fence)
-        .bind(lease.run)
-        .execute(&mut **write)
-        .await?;
+        let held = write
+            .query("UPDATE leases SET expires_at = expires_at WHERE tenant = $1 AND fence = $2 AND run = $3")
+            .bind(lease.tenant)
+            .bind(lease.fence)
+            .bind(lease.run)
+            .execute(&mut **write)
+            .await?;
         if held.rows_affected() == 1 { Ok(()) } else { Err(StoreError::LeaseLost) }
     }
 
     /// Refuses while a run of the tenant is going on: what it stands on must not be taken away from under it.
     pub(crate) async fn nobody_runs(write: &mut Write, tenant: i64) -> Result<(), StoreError> {
         let now = Self::database_time(write).await?;
-        let row = sqlx::query(
+        let row = write.query(
             "SELECT run, expires_at FROM leases WHERE tenant = $1 AND run IS NOT NULL AND expires_at > $2",
         )
         .bind(tenant)
@@ -99,7 +100,8 @@ impl Store {
     }
 
     pub(crate) async fn free_lease(write: &mut Write, lease: Lease) -> Result<(), StoreError> {
-        sqlx::query("UPDATE leases SET run = NULL WHERE tenant = $1 AND fence = $2 AND run = $3")
+        write
+            .query("UPDATE leases SET run = NULL WHERE tenant = $1 AND fence = $2 AND run = $3")
             .bind(lease.tenant)
             .bind(lease.fence)
             .bind(lease.run)

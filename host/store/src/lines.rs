@@ -67,7 +67,7 @@ fn unsigned(number: i64) -> u64 {
 impl Store {
     /// Forgets the lines of a run that is planned anew.
     pub async fn clear_lines(&self, lease: Lease) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM lines WHERE tenant = $1 AND run = $2")
+        self.query("DELETE FROM lines WHERE tenant = $1 AND run = $2")
             .bind(lease.tenant)
             .bind(lease.run)
             .execute(self.pool())
@@ -80,12 +80,12 @@ impl Store {
         if lines.is_empty() {
             return Ok(());
         }
-        sqlx::query(
+        self.query(
             "INSERT INTO lines (tenant, run, kind, source_id, member_id, action, record, member, name, reason,
                  changes, owns, away)
              SELECT $1, $2, value->>'kind', value->>'source_id', value->>'member_id', value->>'action',
                  value->>'record', value->>'member', value->>'name', value->>'reason', value->>'changes',
-                 value->>'owns', value->>'away'
+                 CAST(value->>'owns' AS BIGINT), CAST(value->>'away' AS BIGINT)
              FROM json_each($3) WHERE true
              ON CONFLICT (tenant, run, kind, source_id, member_id) DO UPDATE SET action = EXCLUDED.action,
                  record = EXCLUDED.record, name = EXCLUDED.name, reason = EXCLUDED.reason,
@@ -107,7 +107,7 @@ impl Store {
         after: After<'_>,
         limit: i64,
     ) -> Result<Vec<LineRow>, StoreError> {
-        let row = sqlx::query(
+        let row = self.query(
             "SELECT json_group_array(json_object('kind', kind, 'source_id', source_id, 'member_id', member_id,
                  'action', action, 'record', record, 'member', member, 'name', name, 'reason', reason,
                  'changes', changes, 'owns', owns, 'away', away)) FROM (
@@ -132,19 +132,20 @@ impl Store {
         record: &str,
         limit: i64,
     ) -> Result<Vec<(i64, LineRow)>, StoreError> {
-        let row = sqlx::query(
-            "SELECT json_group_array(json_array(run, json_object('kind', kind, 'source_id', source_id,
+        let row = self
+            .query(
+                "SELECT json_group_array(json_array(run, json_object('kind', kind, 'source_id', source_id,
                  'member_id', member_id, 'action', action, 'record', record, 'member', member, 'name', name,
                  'reason', reason, 'changes', changes, 'owns', owns, 'away', away))) FROM (
              SELECT l.* FROM lines l JOIN runs r ON r.tenant = l.tenant AND r.id = l.run
              WHERE l.tenant = $1 AND l.record = $2 AND l.kind <> 'membership' AND r.applied = 1
              ORDER BY l.run DESC LIMIT $3)",
-        )
-        .bind(tenant)
-        .bind(record)
-        .bind(limit)
-        .fetch_one(self.pool())
-        .await?;
+            )
+            .bind(tenant)
+            .bind(record)
+            .bind(limit)
+            .fetch_one(self.pool())
+            .await?;
         page(&row)
     }
 
@@ -153,19 +154,20 @@ impl Store {
         let mut hasher = PlanHasher::new(basis);
         let mut after = (String::new(), String::new(), String::new());
         loop {
-            let row = sqlx::query(
-                "SELECT json_group_array(json_array(kind, action, source_id, member_id, changes)) FROM (
+            let row = self
+                .query(
+                    "SELECT json_group_array(json_array(kind, action, source_id, member_id, changes)) FROM (
                  SELECT kind, action, source_id, member_id, changes FROM lines
                  WHERE tenant = $1 AND run = $2 AND (kind, source_id, member_id) > ($3, $4, $5)
                  ORDER BY kind, source_id, member_id LIMIT 2000)",
-            )
-            .bind(lease.tenant)
-            .bind(lease.run)
-            .bind(&after.0)
-            .bind(&after.1)
-            .bind(&after.2)
-            .fetch_one(self.pool())
-            .await?;
+                )
+                .bind(lease.tenant)
+                .bind(lease.run)
+                .bind(&after.0)
+                .bind(&after.1)
+                .bind(&after.2)
+                .fetch_one(self.pool())
+                .await?;
             let lines: Vec<(String, String, String, String, String)> = page(&row)?;
             let Some((kind, _, key, member, _)) = lines.last() else { break };
             after = (kind.clone(), key.clone(), member.clone());
@@ -178,7 +180,7 @@ impl Store {
 
     /// How many lines a run has of each kind and action.
     pub async fn tally(&self, tenant: i64, run: i64) -> Result<Vec<Tally>, StoreError> {
-        let rows = sqlx::query(
+        let rows = self.query(
             "SELECT kind, action, COUNT(*) FROM lines WHERE tenant = $1 AND run = $2 GROUP BY kind, action",
         )
         .bind(tenant)
@@ -194,7 +196,7 @@ impl Store {
 
     /// How many linked users and groups this run's lines don't touch.
     pub async fn count_untouched(&self, lease: Lease) -> Result<(u64, u64), StoreError> {
-        let row = sqlx::query(
+        let row = self.query(
             "SELECT
              (SELECT COUNT(*) FROM user_links l JOIN runs r ON r.tenant = $1 AND r.id = $2 AND l.connection = r.connection
               WHERE l.tenant = $1 AND l.left_at IS NULL) -
@@ -241,7 +243,8 @@ impl Store {
                 "SELECT {NOW}, {BEFORE}, {GONE_BEFORE} FROM lines l
                  WHERE l.tenant = $1 AND {WINDOW} AND l.kind = $5 AND l.away <> 0 AND l.away = 1"
             );
-            let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            let row = self
+                .query(sql)
                 .bind(lease.tenant)
                 .bind(lease.run)
                 .bind(connection)
@@ -254,7 +257,7 @@ impl Store {
             if now == 0 {
                 continue;
             }
-            let row = sqlx::query(base).bind(lease.tenant).bind(connection).fetch_one(self.pool()).await?;
+            let row = self.query(base).bind(lease.tenant).bind(connection).fetch_one(self.pool()).await?;
             let of = unsigned(row.try_get(0)?);
             counts.push(Count { what: what.to_owned(), going: now + before, of: of + gone });
         }
@@ -283,7 +286,8 @@ impl Store {
                    GROUP BY l.record) x
              WHERE x.now > 0 AND x.now + x.before >= $5 ORDER BY 1)"
         );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let row = self
+            .query(sql)
             .bind(lease.tenant)
             .bind(lease.run)
             .bind(connection)
@@ -317,7 +321,8 @@ impl Store {
                AND j.value->>0 IS NOT NULL AND j.value->>1 IS NULL
              GROUP BY 1, 2) WHERE now > 0"
         );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let row = self
+            .query(sql)
             .bind(lease.tenant)
             .bind(lease.run)
             .bind(connection)
@@ -337,7 +342,8 @@ impl Store {
                     "SELECT COUNT(*) FROM groups WHERE tenant = $1 AND origin = $2 AND attributes->>$3 IS NOT NULL"
                 }
             };
-            let row = sqlx::query(holders)
+            let row = self
+                .query(holders)
                 .bind(lease.tenant)
                 .bind(connection)
                 .bind(&field)
@@ -355,7 +361,7 @@ impl Store {
     /// How many lines of this run take something away that the accepted run's plan doesn't. A deletion that was seen covers a
     /// deactivation, and leaving covers being disabled, not the other way round: who leaves is deleted in the end.
     pub async fn beyond(&self, lease: Lease, accepted: &Run) -> Result<u64, StoreError> {
-        let row = sqlx::query(
+        let row = self.query(
             "SELECT COUNT(*) FROM lines n
              WHERE n.tenant = $1 AND n.run = $2 AND (n.action IN ('deactivate', 'delete', 'remove') OR n.away <> 0)
                AND NOT EXISTS (SELECT 1 FROM lines o WHERE o.tenant = $1 AND o.run = $3 AND o.kind = n.kind

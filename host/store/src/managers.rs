@@ -40,7 +40,7 @@ impl Store {
         after: &str,
         limit: i64,
     ) -> Result<Vec<String>, StoreError> {
-        let row = sqlx::query(
+        let row = self.query(
             "SELECT json_group_array(source_id) FROM (
              SELECT source_id FROM (SELECT source_id FROM staged_users
                  WHERE tenant = $1 AND read = $2 AND op IN (1, 4, 5) AND source_id > $5 ORDER BY source_id LIMIT $6) d
@@ -75,21 +75,22 @@ impl Store {
                  'line', CASE WHEN action IS NULL THEN NULL ELSE json_object('kind', 'user', 'source_id', id,
                      'member_id', '', 'action', action, 'record', record, 'member', '', 'name', name,
                      'reason', reason, 'changes', changes, 'owns', owns, 'away', away) END)) FROM (
-             SELECT j.value AS id, COALESCE(n.name, u.user_name) AS name, COALESCE(l.record, n.record) AS record,
+             SELECT texts.value AS id, COALESCE(n.name, u.user_name) AS name, COALESCE(l.record, n.record) AS record,
                  CASE WHEN s.op IN (1, 4, 5) THEN s.manager ELSE m.manager END AS named, u.manager, b.user_name AS now,
                  n.action, n.reason, n.changes, n.owns, n.away
-             FROM json_each($5) j
-             LEFT JOIN staged_users s ON s.tenant = $1 AND s.read = $2 AND s.source_id = j.value
-             LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = j.value
-             LEFT JOIN user_links l ON l.tenant = $1 AND l.connection = $3 AND l.source_id = j.value
-             LEFT JOIN lines n ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = j.value
+             FROM json_each($5) texts
+             LEFT JOIN staged_users s ON s.tenant = $1 AND s.read = $2 AND s.source_id = texts.value
+             LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = texts.value
+             LEFT JOIN user_links l ON l.tenant = $1 AND l.connection = $3 AND l.source_id = texts.value
+             LEFT JOIN lines n ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = texts.value
                  AND n.member_id = ''
              LEFT JOIN users u ON u.tenant = $1 AND u.id = l.record
              LEFT JOIN users b ON b.tenant = $1 AND b.id = u.manager
              WHERE {IN} AND (u.id IS NULL OR u.origin = $3) AND s.problem IS NULL AND COALESCE(n.action, '') <> 'link')
              WHERE named IS NOT NULL OR manager IS NOT NULL"
         );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let row = self
+            .query(sql)
             .bind(read.tenant)
             .bind(read.id)
             .bind(read.connection)
@@ -148,7 +149,8 @@ impl Store {
             let sql = format!(
                 "SELECT json_group_array(json_array(named, record, name)) FROM ({sql}) WHERE name IS NOT NULL"
             );
-            let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            let row = self
+                .query(sql)
                 .bind(read.tenant)
                 .bind(read.id)
                 .bind(read.connection)

@@ -115,7 +115,7 @@ impl Store {
 
     /// Whether anybody is in the directory whom this connection doesn't know: without, there is nobody to match.
     pub async fn has_strangers(&self, read: Read) -> Result<bool, StoreError> {
-        let row = sqlx::query(
+        let row = self.query(
             "SELECT CAST(EXISTS (SELECT 1 FROM users WHERE tenant = $1 AND (origin IS NULL OR origin <> $2)) AS INTEGER)",
         )
         .bind(read.tenant)
@@ -143,7 +143,8 @@ impl Store {
                    WHERE l.tenant = $1 AND l.connection = $3 AND l.source_id = s.source_id)
              ORDER BY s.source_id LIMIT $5)"
         );
-        let row = sqlx::query(sql)
+        let row = self
+            .query(sql)
             .bind(read.tenant)
             .bind(read.id)
             .bind(read.connection)
@@ -183,7 +184,8 @@ impl Store {
              FROM json_each($3) j CROSS JOIN manual_addresses a CROSS JOIN users u
              WHERE a.tenant = $1 AND a.address = j.value->>1 AND u.tenant = $1 AND u.id = a.record
                AND u.origin IS NULL)";
-        let row = sqlx::query(sql)
+        let row = self
+            .query(sql)
             .bind(read.tenant)
             .bind(read.connection)
             .bind(rows(&addresses)?)
@@ -241,7 +243,7 @@ impl Store {
             ),
         ] {
             if !pairs.is_empty() {
-                sqlx::query(sql)
+                self.query(sql)
                     .bind(read.tenant)
                     .bind(read.id)
                     .bind(rows(&pairs)?)

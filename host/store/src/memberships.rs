@@ -71,7 +71,8 @@ const NAMES: &str = "COALESCE((SELECT c.name FROM lines c WHERE c.tenant = $1 AN
     (SELECT g.display_name FROM groups g WHERE g.tenant = $1 AND g.id = x.record), x.group_id)";
 
 async fn run(write: &mut Write, lease: Lease, read: Read, sql: String) -> Result<(), StoreError> {
-    sqlx::query(sqlx::AssertSqlSafe(sql))
+    write
+        .query(sql)
         .bind(read.tenant)
         .bind(read.id)
         .bind(read.connection)

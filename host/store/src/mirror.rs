@@ -29,7 +29,8 @@ pub struct EffectiveCounts {
 }
 
 async fn count(store: &Store, sql: &'static str, read: Read) -> Result<u64, StoreError> {
-    let row = sqlx::query(sql)
+    let row = store
+        .query(sql)
         .bind(read.tenant)
         .bind(read.id)
         .bind(read.connection)
@@ -39,7 +40,8 @@ async fn count(store: &Store, sql: &'static str, read: Read) -> Result<u64, Stor
 }
 
 async fn ids(store: &Store, sql: &'static str, read: Read, limit: i64) -> Result<Vec<String>, StoreError> {
-    let row = sqlx::query(sql)
+    let row = store
+        .query(sql)
         .bind(read.tenant)
         .bind(read.id)
         .bind(read.connection)
@@ -150,8 +152,9 @@ impl Store {
     /// Records that could not be read before and of which an incremental read doesn't speak: kind and id; those settled since are no longer
     /// among them.
     pub async fn unread_before(&self, read: Read, limit: i64) -> Result<Vec<(String, String)>, StoreError> {
-        let row = sqlx::query(
-            "SELECT json_group_array(json_array(kind, source_id)) FROM (
+        let row = self
+            .query(
+                "SELECT json_group_array(json_array(kind, source_id)) FROM (
              SELECT 'user' AS kind, m.source_id FROM mirror_users m
              WHERE m.tenant = $1 AND m.connection = $3 AND m.problem IS NOT NULL AND m.place IS NOT NULL
                AND NOT EXISTS (SELECT 1 FROM staged_users s
@@ -162,13 +165,13 @@ impl Store {
                AND NOT EXISTS (SELECT 1 FROM staged_groups s
                    WHERE s.tenant = $1 AND s.read = $2 AND s.source_id = m.source_id)
              ORDER BY 1, 2 LIMIT $4)",
-        )
-        .bind(read.tenant)
-        .bind(read.id)
-        .bind(read.connection)
-        .bind(limit)
-        .fetch_one(self.pool())
-        .await?;
+            )
+            .bind(read.tenant)
+            .bind(read.id)
+            .bind(read.connection)
+            .bind(limit)
+            .fetch_one(self.pool())
+            .await?;
         page(&row)
     }
 
@@ -188,7 +191,8 @@ impl Store {
                      AND NOT EXISTS (SELECT 1 FROM mirror_groups m WHERE m.tenant = $1 AND m.connection = $3 AND m.source_id = x.member_id)
                      AND NOT EXISTS (SELECT 1 FROM staged_groups s WHERE s.tenant = $1 AND s.read = $2 AND s.source_id = x.member_id)))
              ORDER BY 1, 2 LIMIT $4)";
-        let row = sqlx::query(sql)
+        let row = self
+            .query(sql)
             .bind(read.tenant)
             .bind(read.id)
             .bind(read.connection)
@@ -294,7 +298,7 @@ impl Store {
         place: &str,
         limit: i64,
     ) -> Result<Vec<(String, String)>, StoreError> {
-        let row = sqlx::query(
+        let row = self.query(
             "SELECT json_group_array(json_array(kind, source_id)) FROM (
              SELECT 'user' AS kind, source_id FROM staged_users WHERE tenant = $1 AND read = $2 AND op = 3 AND place = $3
              UNION ALL
@@ -316,15 +320,15 @@ impl Store {
         read: Read,
         names: &[String],
     ) -> Result<BTreeMap<String, String>, StoreError> {
-        let row = sqlx::query(
+        let row = self.query(
             "SELECT json_group_array(json_array(name, source_id)) FROM (
-             SELECT j.value AS name, l.source_id FROM json_each($4) j CROSS JOIN users u CROSS JOIN user_links l
-             WHERE u.tenant = $1 AND u.user_name_key = j.value
+             SELECT texts.value AS name, l.source_id FROM json_each($4) texts CROSS JOIN users u CROSS JOIN user_links l
+             WHERE u.tenant = $1 AND u.user_name_key = texts.value
                AND l.tenant = $1 AND l.record = u.id AND l.connection = $3
              UNION ALL
-             SELECT j.value, s.source_id FROM json_each($4) j
+             SELECT texts.value, s.source_id FROM json_each($4) texts
              CROSS JOIN staged_users s INDEXED BY staged_users_by_name
-             WHERE s.tenant = $1 AND s.read = $2 AND s.user_name_key = j.value AND s.user_name_key IS NOT NULL)",
+             WHERE s.tenant = $1 AND s.read = $2 AND s.user_name_key = texts.value AND s.user_name_key IS NOT NULL)",
         )
         .bind(read.tenant)
         .bind(read.id)
@@ -341,20 +345,21 @@ impl Store {
         read: Read,
         source_ids: &[String],
     ) -> Result<BTreeMap<String, User>, StoreError> {
-        let row = sqlx::query(
-            "SELECT json_group_array(json_array(id, raw)) FROM (
-             SELECT j.value AS id, CASE WHEN s.op = 2 THEN NULL ELSE COALESCE(s.raw, m.raw) END AS raw
-             FROM json_each($4) j
-             LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = j.value
-             LEFT JOIN staged_users s ON s.tenant = $1 AND s.read = $2 AND s.source_id = j.value)
+        let row = self
+            .query(
+                "SELECT json_group_array(json_array(id, raw)) FROM (
+             SELECT texts.value AS id, CASE WHEN s.op = 2 THEN NULL ELSE COALESCE(s.raw, m.raw) END AS raw
+             FROM json_each($4) texts
+             LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = texts.value
+             LEFT JOIN staged_users s ON s.tenant = $1 AND s.read = $2 AND s.source_id = texts.value)
              WHERE raw IS NOT NULL",
-        )
-        .bind(read.tenant)
-        .bind(read.id)
-        .bind(read.connection)
-        .bind(crate::database::rows(&source_ids)?)
-        .fetch_one(self.pool())
-        .await?;
+            )
+            .bind(read.tenant)
+            .bind(read.id)
+            .bind(read.connection)
+            .bind(crate::database::rows(&source_ids)?)
+            .fetch_one(self.pool())
+            .await?;
         page::<(String, String)>(&row)?
             .into_iter()
             .map(|(id, raw)| Ok((id, crate::database::document(&raw, "user")?)))
@@ -379,12 +384,12 @@ impl Store {
 
     /// The records of which not even the id could be read.
     pub async fn unknown_records(&self, read: Read) -> Result<Vec<UnknownRecord>, StoreError> {
-        let rows =
-            sqlx::query("SELECT place, why FROM staged_unknown WHERE tenant = $1 AND read = $2 ORDER BY seq")
-                .bind(read.tenant)
-                .bind(read.id)
-                .fetch_all(self.pool())
-                .await?;
+        let rows = self
+            .query("SELECT place, why FROM staged_unknown WHERE tenant = $1 AND read = $2 ORDER BY seq")
+            .bind(read.tenant)
+            .bind(read.id)
+            .fetch_all(self.pool())
+            .await?;
         rows.iter().map(|row| Ok(UnknownRecord { place: row.try_get(0)?, why: row.try_get(1)? })).collect()
     }
 
@@ -398,7 +403,8 @@ impl Store {
              UNION ALL
              SELECT s.group_id, s.member_id FROM staged_members s
              WHERE s.tenant = $1 AND s.read = $2 AND s.kind = 'group' AND s.op <> 2)";
-        let row = sqlx::query(sql)
+        let row = self
+            .query(sql)
             .bind(read.tenant)
             .bind(read.id)
             .bind(read.connection)
@@ -410,6 +416,6 @@ impl Store {
 
 pub(crate) async fn over(write: &mut Write, read: Read, sql: &'static str) -> Result<u64, StoreError> {
     let done =
-        sqlx::query(sql).bind(read.tenant).bind(read.id).bind(read.connection).execute(&mut **write).await?;
+        write.query(sql).bind(read.tenant).bind(read.id).bind(read.connection).execute(&mut **write).await?;
     Ok(done.rows_affected())
 }

@@ -139,7 +139,8 @@ impl Store {
         );
         let mut write = self.write().await?;
         Self::hold_lease(&mut write, lease).await?;
-        let done = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let done = self
+            .query(sql)
             .bind(read.tenant)
             .bind(read.id)
             .bind(read.connection)
@@ -210,7 +211,7 @@ impl Store {
 
     /// Whether any group or nesting is staged as changed.
     pub async fn graph_changed(&self, read: Read) -> Result<bool, StoreError> {
-        let row = sqlx::query(
+        let row = self.query(
             "SELECT CAST(EXISTS (SELECT 1 FROM staged_groups WHERE tenant = $1 AND read = $2 AND op IN (1, 2, 4))
                  OR EXISTS (SELECT 1 FROM staged_members WHERE tenant = $1 AND read = $2 AND kind = 'group'
                      AND op IN (1, 2)) AS INTEGER)",
@@ -262,7 +263,8 @@ impl Store {
              WHERE s.tenant = $1 AND s.read = $2 AND s.op <> 0 AND s.source_id > $4
              ORDER BY s.source_id LIMIT $5)"
         );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let row = self
+            .query(sql)
             .bind(read.tenant)
             .bind(read.id)
             .bind(read.connection)
@@ -295,7 +297,7 @@ impl Store {
 
     /// How many of the connection's users have no path, of those whom the run needn't look at.
     pub async fn pathless_users(&self, read: Read) -> Result<u64, StoreError> {
-        let row = sqlx::query(
+        let row = self.query(
             "SELECT COUNT(*) FROM user_links l JOIN users u ON u.tenant = $1 AND u.id = l.record AND u.origin = $3
              WHERE l.tenant = $1 AND l.connection = $3 AND l.left_at IS NULL AND u.paths IS NULL
                AND NOT EXISTS (SELECT 1 FROM staged_users s WHERE s.tenant = $1 AND s.read = $2
@@ -327,7 +329,8 @@ impl Store {
              WHERE s.tenant = $1 AND s.read = $2 AND s.op <> 0) e
              LEFT JOIN group_links l ON l.tenant = $1 AND l.connection = $3 AND l.source_id = e.id
              LEFT JOIN groups g ON g.tenant = $1 AND g.id = l.record";
-        let row = sqlx::query(sql)
+        let row = self
+            .query(sql)
             .bind(read.tenant)
             .bind(read.id)
             .bind(read.connection)

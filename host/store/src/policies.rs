@@ -18,12 +18,11 @@ pub struct PolicyRow {
 impl Store {
     /// The chain, in order.
     pub async fn policies(&self, tenant: i64) -> Result<Vec<PolicyRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT name, plugin, settings FROM policies WHERE tenant = $1 ORDER BY position, name",
-        )
-        .bind(tenant)
-        .fetch_all(self.pool())
-        .await?;
+        let rows = self
+            .query("SELECT name, plugin, settings FROM policies WHERE tenant = $1 ORDER BY position, name")
+            .bind(tenant)
+            .fetch_all(self.pool())
+            .await?;
         rows.iter()
             .map(|row| {
                 let settings: String = row.try_get(2)?;
@@ -39,9 +38,9 @@ impl Store {
     /// Replaces the whole chain.
     pub async fn set_policies(&self, tenant: i64, chain: &[PolicyRow]) -> Result<(), StoreError> {
         let mut write = self.write().await?;
-        sqlx::query("DELETE FROM policies WHERE tenant = $1").bind(tenant).execute(&mut *write).await?;
+        self.query("DELETE FROM policies WHERE tenant = $1").bind(tenant).execute(&mut *write).await?;
         for (position, policy) in (0_i64..).zip(chain) {
-            sqlx::query(
+            self.query(
                 "INSERT INTO policies (tenant, name, position, plugin, settings) VALUES ($1, $2, $3, $4, $5)",
             )
             .bind(tenant)

@@ -106,7 +106,7 @@ impl Store {
         let mut write = self.write().await?;
         Self::hold_lease(&mut write, lease).await?;
         let tenant = lease.tenant;
-        let open = sqlx::query(
+        let open = self.query(
             "SELECT id, position, storage FROM reads
              WHERE tenant = $1 AND connection = $2 AND basis = $3 AND incremental = $4 AND position IS NOT NULL
              ORDER BY id DESC LIMIT 1",
@@ -132,18 +132,19 @@ impl Store {
         let open = match open {
             Some(open) => open,
             None => {
-                let row = sqlx::query(
-                    "INSERT INTO reads (tenant, id, connection, basis, incremental, started_at)
+                let row = self
+                    .query(
+                        "INSERT INTO reads (tenant, id, connection, basis, incremental, started_at)
                      SELECT $1, COALESCE(MAX(id), 0) + 1, $2, $3, $4, $5 FROM reads WHERE tenant = $1
                      RETURNING id",
-                )
-                .bind(tenant)
-                .bind(connection)
-                .bind(basis)
-                .bind(i64::from(incremental))
-                .bind(now)
-                .fetch_one(&mut *write)
-                .await?;
+                    )
+                    .bind(tenant)
+                    .bind(connection)
+                    .bind(basis)
+                    .bind(i64::from(incremental))
+                    .bind(now)
+                    .fetch_one(&mut *write)
+                    .await?;
                 let read = Read { tenant, connection, id: row.try_get(0)?, incremental };
                 OpenRead { read, position: None, storage: BTreeMap::new() }
             }
@@ -154,7 +155,7 @@ impl Store {
 
     /// Whether an earlier run left a read of this basis open.
     pub async fn has_open_read(&self, tenant: i64, connection: i64, basis: &str) -> Result<bool, StoreError> {
-        let row = sqlx::query(
+        let row = self.query(
             "SELECT COUNT(*) FROM reads WHERE tenant = $1 AND connection = $2 AND basis = $3 AND position IS NOT NULL",
         )
         .bind(tenant)
@@ -187,7 +188,7 @@ async fn drop_overlays(write: &mut Write, tenant: i64, connection: i64, but: i64
             AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2 AND id <> $3)",
         "DELETE FROM reads WHERE tenant = $1 AND connection = $2 AND id <> $3",
     ] {
-        sqlx::query(sql).bind(tenant).bind(connection).bind(but).execute(&mut **write).await?;
+        write.query(sql).bind(tenant).bind(connection).bind(but).execute(&mut **write).await?;
     }
     Ok(())
 }
@@ -217,12 +218,12 @@ impl Staging {
     pub async fn known_users(&mut self, ids: &[&str]) -> Result<BTreeMap<String, Known>, StoreError> {
         self.known(
             "SELECT json_group_array(json_array(id, hash, raw)) FROM (
-                SELECT j.value AS id,
+                SELECT texts.value AS id,
                     CASE WHEN s.op IS NULL AND m.problem IS NULL THEN m.hash END AS hash,
                     CASE WHEN s.op = 1 THEN s.raw WHEN s.op IN (2, 3) THEN NULL ELSE m.raw END AS raw
-                FROM json_each($4) j
-                LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $2 AND m.source_id = j.value
-                LEFT JOIN staged_users s ON s.tenant = $1 AND s.read = $3 AND s.source_id = j.value)",
+                FROM json_each($4) texts
+                LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $2 AND m.source_id = texts.value
+                LEFT JOIN staged_users s ON s.tenant = $1 AND s.read = $3 AND s.source_id = texts.value)",
             ids,
         )
         .await
@@ -232,12 +233,12 @@ impl Staging {
     pub async fn known_groups(&mut self, ids: &[&str]) -> Result<BTreeMap<String, Known>, StoreError> {
         self.known(
             "SELECT json_group_array(json_array(id, hash, raw)) FROM (
-                SELECT j.value AS id,
+                SELECT texts.value AS id,
                     CASE WHEN s.op IS NULL AND m.problem IS NULL THEN m.hash END AS hash,
                     CASE WHEN s.op = 1 THEN s.raw WHEN s.op IN (2, 3) THEN NULL ELSE m.raw END AS raw
-                FROM json_each($4) j
-                LEFT JOIN mirror_groups m ON m.tenant = $1 AND m.connection = $2 AND m.source_id = j.value
-                LEFT JOIN staged_groups s ON s.tenant = $1 AND s.read = $3 AND s.source_id = j.value)",
+                FROM json_each($4) texts
+                LEFT JOIN mirror_groups m ON m.tenant = $1 AND m.connection = $2 AND m.source_id = texts.value
+                LEFT JOIN staged_groups s ON s.tenant = $1 AND s.read = $3 AND s.source_id = texts.value)",
             ids,
         )
         .await
@@ -248,7 +249,9 @@ impl Staging {
         sql: &'static str,
         ids: &[&str],
     ) -> Result<BTreeMap<String, Known>, StoreError> {
-        let row = sqlx::query(sql)
+        let row = self
+            .write
+            .query(sql)
             .bind(self.read.tenant)
             .bind(self.read.connection)
             .bind(self.read.id)
@@ -264,9 +267,9 @@ impl Staging {
         if users.is_empty() {
             return Ok(());
         }
-        sqlx::query(
+        self.write.query(
             "INSERT INTO staged_users (tenant, read, source_id, op, hash, raw, user_name_key, manager, problem, place)
-             SELECT $1, $2, value->>'id', value->>'op', value->>'hash', value->>'raw', value->>'key',
+             SELECT $1, $2, value->>'id', CAST(value->>'op' AS BIGINT), value->>'hash', value->>'raw', value->>'key',
                  value->>'manager', value->>'problem', value->>'place'
              FROM json_each($3) WHERE true
              ON CONFLICT (tenant, read, source_id) DO UPDATE SET op = EXCLUDED.op, hash = EXCLUDED.hash,
@@ -286,9 +289,9 @@ impl Staging {
         if groups.is_empty() {
             return Ok(());
         }
-        sqlx::query(
+        self.write.query(
             "INSERT INTO staged_groups (tenant, read, source_id, op, hash, raw, problem, place)
-             SELECT $1, $2, value->>'id', value->>'op', value->>'hash', value->>'raw', value->>'problem',
+             SELECT $1, $2, value->>'id', CAST(value->>'op' AS BIGINT), value->>'hash', value->>'raw', value->>'problem',
                  value->>'place'
              FROM json_each($3) WHERE true
              ON CONFLICT (tenant, read, source_id) DO UPDATE SET op = EXCLUDED.op, hash = EXCLUDED.hash,
@@ -307,10 +310,10 @@ impl Staging {
         if members.is_empty() {
             return Ok(());
         }
-        sqlx::query(
+        self.write.query(
             "INSERT INTO staged_members (tenant, read, group_id, member_id, kind, op)
              SELECT $1, $2, j.value->>'group', j.value->>'member', j.value->>'kind',
-                 CASE WHEN j.value->>'op' = 1 AND m.group_id IS NOT NULL THEN 0 ELSE j.value->>'op' END
+                 CASE WHEN CAST(j.value->>'op' AS BIGINT) = 1 AND m.group_id IS NOT NULL THEN 0 ELSE CAST(j.value->>'op' AS BIGINT) END
              FROM json_each($3) j
              LEFT JOIN mirror_members m ON m.tenant = $1 AND m.connection = $4 AND m.group_id = j.value->>'group'
                  AND m.member_id = j.value->>'member' AND m.kind = j.value->>'kind'
@@ -328,7 +331,7 @@ impl Staging {
 
     /// Which of these groups have a list of members that was begun and hasn't ended yet.
     pub async fn open_lists(&mut self, groups: &[&str]) -> Result<BTreeSet<String>, StoreError> {
-        let row = sqlx::query(
+        let row = self.write.query(
             "SELECT json_group_array(group_id) FROM staged_slices WHERE tenant = $1 AND read = $2 AND done = 0
                AND group_id IN (SELECT value FROM json_each($3))",
         )
@@ -345,36 +348,38 @@ impl Staging {
         if groups.is_empty() {
             return Ok(());
         }
-        sqlx::query(
-            "DELETE FROM staged_members WHERE tenant = $1 AND read = $2
+        self.write
+            .query(
+                "DELETE FROM staged_members WHERE tenant = $1 AND read = $2
                AND group_id IN (SELECT value FROM json_each($3))",
-        )
-        .bind(self.read.tenant)
-        .bind(self.read.id)
-        .bind(rows(groups)?)
-        .execute(&mut *self.write)
-        .await?;
+            )
+            .bind(self.read.tenant)
+            .bind(self.read.id)
+            .bind(rows(groups)?)
+            .execute(&mut *self.write)
+            .await?;
         Ok(())
     }
 
     /// Notes that a group's whole list of members is being given, and whether its last slice has come.
     pub async fn slice(&mut self, group: &str, done: bool) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO staged_slices (tenant, read, group_id, done) VALUES ($1, $2, $3, $4)
+        self.write
+            .query(
+                "INSERT INTO staged_slices (tenant, read, group_id, done) VALUES ($1, $2, $3, $4)
              ON CONFLICT (tenant, read, group_id) DO UPDATE SET done = EXCLUDED.done",
-        )
-        .bind(self.read.tenant)
-        .bind(self.read.id)
-        .bind(group)
-        .bind(i64::from(done))
-        .execute(&mut *self.write)
-        .await?;
+            )
+            .bind(self.read.tenant)
+            .bind(self.read.id)
+            .bind(group)
+            .bind(i64::from(done))
+            .execute(&mut *self.write)
+            .await?;
         Ok(())
     }
 
     /// Stages a record without an id.
     pub async fn unknown(&mut self, record: &UnknownRecord) -> Result<(), StoreError> {
-        sqlx::query(
+        self.write.query(
             "INSERT INTO staged_unknown (tenant, read, seq, place, why)
              SELECT $1, $2, COALESCE(MAX(seq), 0) + 1, $3, $4 FROM staged_unknown WHERE tenant = $1 AND read = $2",
         )
@@ -393,7 +398,8 @@ impl Staging {
         position: Option<&str>,
         storage: &BTreeMap<String, Option<String>>,
     ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE reads SET position = $1, storage = $2 WHERE tenant = $3 AND id = $4")
+        self.write
+            .query("UPDATE reads SET position = $1, storage = $2 WHERE tenant = $3 AND id = $4")
             .bind(position)
             .bind(text(storage, "storage")?)
             .bind(self.read.tenant)

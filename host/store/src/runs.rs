@@ -113,7 +113,7 @@ pub(crate) async fn close(
     now: i64,
 ) -> Result<(), StoreError> {
     let state = text(&state, "state")?;
-    sqlx::query(
+    write.query(
         "UPDATE runs SET state = $1, plan = $2, report = $3, finished_at = $4 WHERE tenant = $5 AND id = $6",
     )
     .bind(state.trim_matches('"'))
@@ -130,14 +130,15 @@ pub(crate) async fn close(
 impl Store {
     /// Starts a run and takes the tenant's lease with it. Runs that died before are marked failed.
     pub async fn start_run(&self, new: &NewRun<'_>) -> Result<Lease, StoreError> {
-        let mut write = self.write().await?;
-        let row = sqlx::query("SELECT COALESCE(MAX(id), 0) + 1 FROM runs WHERE tenant = $1")
+        let mut write = self.write_alone(new.tenant).await?;
+        let row = self
+            .query("SELECT COALESCE(MAX(id), 0) + 1 FROM runs WHERE tenant = $1")
             .bind(new.tenant)
             .fetch_one(&mut *write)
             .await?;
         let id: i64 = row.try_get(0)?;
         let lease = Self::take_lease(&mut write, new.tenant, id).await?;
-        sqlx::query(
+        self.query(
             "UPDATE runs SET state = 'failed', finished_at = $1, report = $2
              WHERE tenant = $3 AND state = 'running'",
         )
@@ -147,7 +148,7 @@ impl Store {
         .execute(&mut *write)
         .await?;
         let intent = text(&new.intent, "intent")?;
-        sqlx::query(
+        self.query(
             "INSERT INTO runs (tenant, id, connection, connection_name, intent, state, accepted, started_at, started_by)
              VALUES ($1, $2, $3, $4, $5, 'running', $6, $7, $8)",
         )
@@ -188,10 +189,11 @@ impl Store {
         connection: Option<i64>,
         limit: i64,
     ) -> Result<Vec<Run>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!(
+        let sql = format!(
             "SELECT {COLUMNS} FROM runs WHERE tenant = $1 AND ($2 = 0 OR connection = $2) ORDER BY id DESC LIMIT $3"
-        ));
-        let rows = sqlx::query(sql)
+        );
+        let rows = self
+            .query(sql)
             .bind(tenant)
             .bind(connection.unwrap_or(0))
             .bind(limit)
@@ -202,8 +204,8 @@ impl Store {
 
     /// One run.
     pub async fn run(&self, tenant: i64, id: i64) -> Result<Run, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM runs WHERE tenant = $1 AND id = $2"));
-        let row = sqlx::query(sql).bind(tenant).bind(id).fetch_optional(self.pool()).await?;
+        let sql = format!("SELECT {COLUMNS} FROM runs WHERE tenant = $1 AND id = $2");
+        let row = self.query(sql).bind(tenant).bind(id).fetch_optional(self.pool()).await?;
         row.as_ref()
             .map(run)
             .transpose()?
@@ -217,17 +219,12 @@ impl Store {
         connection: i64,
         prefix: &str,
     ) -> Result<Option<Run>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM runs WHERE tenant = $1 AND connection = $2 AND substr(plan, 1, $3) = $4
+        let sql = format!(
+            "SELECT {COLUMNS} FROM runs WHERE tenant = $1 AND connection = $2 AND plan LIKE $3 || '%'
              ORDER BY id DESC LIMIT 1"
-        ));
-        let row = sqlx::query(sql)
-            .bind(tenant)
-            .bind(connection)
-            .bind(i64::try_from(prefix.len()).unwrap_or(i64::MAX))
-            .bind(prefix)
-            .fetch_optional(self.pool())
-            .await?;
+        );
+        let row =
+            self.query(sql).bind(tenant).bind(connection).bind(prefix).fetch_optional(self.pool()).await?;
         row.as_ref().map(run).transpose()
     }
 }

@@ -15,17 +15,18 @@ pub struct Tenant {
 impl Store {
     /// Makes a tenant.
     pub async fn add_tenant(&self, name: &str, now: i64) -> Result<Tenant, StoreError> {
-        let mut write = self.write().await?;
-        let row = sqlx::query(
-            "INSERT INTO tenants (id, name, created_at)
+        let mut write = self.write_alone(0).await?;
+        let row = self
+            .query(
+                "INSERT INTO tenants (id, name, created_at)
              SELECT COALESCE(MAX(id), 0) + 1, $1, $2 FROM tenants WHERE true
              ON CONFLICT (name) DO NOTHING RETURNING id",
-        )
-        .bind(name)
-        .bind(now)
-        .fetch_optional(&mut *write)
-        .await?
-        .ok_or_else(|| StoreError::Taken { what: "tenant", name: name.to_owned() })?;
+            )
+            .bind(name)
+            .bind(now)
+            .fetch_optional(&mut *write)
+            .await?
+            .ok_or_else(|| StoreError::Taken { what: "tenant", name: name.to_owned() })?;
         let id = row.try_get(0)?;
         write.commit().await?;
         Ok(Tenant { id, name: name.to_owned() })
@@ -33,7 +34,7 @@ impl Store {
 
     /// All tenants, by name.
     pub async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
-        let rows = sqlx::query("SELECT id, name FROM tenants ORDER BY name").fetch_all(self.pool()).await?;
+        let rows = self.query("SELECT id, name FROM tenants ORDER BY name").fetch_all(self.pool()).await?;
         rows.iter().map(|row| Ok(Tenant { id: row.try_get(0)?, name: row.try_get(1)? })).collect()
     }
 
@@ -44,7 +45,7 @@ impl Store {
 
     /// Removes a tenant with everything that belongs to it.
     pub async fn remove_tenant(&self, tenant: &Tenant) -> Result<(), StoreError> {
-        let mut write = self.write().await?;
+        let mut write = self.write_alone(tenant.id).await?;
         Self::nobody_runs(&mut write, tenant.id).await?;
         for staged in [
             "DELETE FROM staged_users WHERE tenant = $1",
@@ -55,7 +56,7 @@ impl Store {
             "DELETE FROM manual_addresses WHERE tenant = $1",
             "DELETE FROM tenants WHERE id = $1",
         ] {
-            sqlx::query(staged).bind(tenant.id).execute(&mut *write).await?;
+            self.query(staged).bind(tenant.id).execute(&mut *write).await?;
         }
         write.commit().await?;
         Ok(())

@@ -115,7 +115,8 @@ impl Store {
                  AND ($5 < 0 OR u.active = $5) AND ($6 = 0 OR u.origin IS NULL)
                  ORDER BY u.user_name_key LIMIT $7) u"
         );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let row = self
+            .query(sql)
             .bind(tenant)
             .bind(after)
             .bind(filter.search.as_deref().map(fold).unwrap_or_default())
@@ -130,7 +131,8 @@ impl Store {
 
     /// How many users there are: all, active.
     pub async fn count_users(&self, tenant: i64) -> Result<(u64, u64), StoreError> {
-        let row = sqlx::query("SELECT COUNT(*), COALESCE(SUM(active), 0) FROM users WHERE tenant = $1")
+        let row = self
+            .query("SELECT COUNT(*), CAST(COALESCE(SUM(active), 0) AS BIGINT) FROM users WHERE tenant = $1")
             .bind(tenant)
             .fetch_one(self.pool())
             .await?;
@@ -160,7 +162,8 @@ impl Store {
     }
 
     async fn find(&self, sql: &str, tenant: i64, who: &str) -> Result<Vec<UserRow>, StoreError> {
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()))
+        let row = self
+            .query(sql.to_owned())
             .bind(tenant)
             .bind(who.trim())
             .bind(fold(who))
@@ -173,7 +176,7 @@ impl Store {
     pub async fn add_user(&self, tenant: i64, new: &NewUser, now: i64) -> Result<String, StoreError> {
         let id = crate::new_id();
         let mut write = self.write().await?;
-        let made = sqlx::query(
+        let made = self.query(
             "INSERT INTO users (tenant, id, user_name, user_name_key, active, attributes, created_at, updated_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (tenant, user_name_key) DO NOTHING",
         )
@@ -217,7 +220,8 @@ impl Store {
             }
         }
         let mut write = self.write().await?;
-        let taken = sqlx::query("SELECT 1 FROM users WHERE tenant = $1 AND user_name_key = $2 AND id <> $3")
+        let taken = self
+            .query("SELECT 1 FROM users WHERE tenant = $1 AND user_name_key = $2 AND id <> $3")
             .bind(tenant)
             .bind(fold(&user_name))
             .bind(&user.id)
@@ -226,7 +230,7 @@ impl Store {
         if taken.is_some() {
             return Err(StoreError::Taken { what: "user", name: user_name });
         }
-        sqlx::query(
+        self.query(
             "UPDATE users SET user_name = $1, user_name_key = $2, active = $3, attributes = $4, updated_at = $5,
                  edited = CASE WHEN origin IS NULL THEN 0 ELSE 1 END
              WHERE tenant = $6 AND id = $7",
@@ -264,7 +268,7 @@ impl Store {
             "UPDATE users SET manager = NULL WHERE tenant = $1 AND manager = $2",
             "DELETE FROM users WHERE tenant = $1 AND id = $2",
         ] {
-            sqlx::query(sql).bind(tenant).bind(&user.id).execute(&mut *write).await?;
+            self.query(sql).bind(tenant).bind(&user.id).execute(&mut *write).await?;
         }
         write.commit().await?;
         Ok(())
@@ -279,22 +283,21 @@ impl Store {
         source_id: &str,
         user: &UserRow,
     ) -> Result<(), StoreError> {
-        let mut write = self.write().await?;
+        let mut write = self.write_alone(tenant).await?;
         let owns = attribute_set(&mut write, tenant, "[]").await?;
-        let known = sqlx::query(
-            "SELECT 1 FROM mirror_users WHERE tenant = $1 AND connection = $2 AND source_id = $3",
-        )
-        .bind(tenant)
-        .bind(connection)
-        .bind(source_id)
-        .fetch_optional(&mut *write)
-        .await?;
+        let known = self
+            .query("SELECT 1 FROM mirror_users WHERE tenant = $1 AND connection = $2 AND source_id = $3")
+            .bind(tenant)
+            .bind(connection)
+            .bind(source_id)
+            .fetch_optional(&mut *write)
+            .await?;
         if known.is_none() {
             return Err(StoreError::NotFound { what: "record at the source", name: source_id.to_owned() });
         }
         // A person has one record at a source: linked to another of this connection already, he has got a new key there. What the source
         // owns of him stays so; if he is leaving, the next run brings him back. Whether the old record still is anybody, it finds out too.
-        let earlier = sqlx::query(
+        let earlier = self.query(
             "DELETE FROM user_links WHERE tenant = $1 AND connection = $2 AND record = $3 AND source_id <> $4
                  AND NOT EXISTS (SELECT 1 FROM user_links t
                      WHERE t.tenant = $1 AND t.connection = $2 AND t.source_id = $4)
@@ -312,7 +315,7 @@ impl Store {
             (owns, left_at) = (earlier.try_get(1)?, earlier.try_get::<Option<i64>, _>(2)?);
             let problem = serde_json::json!({ "standing": "held",
                 "why": format!("{} is linked to record {source_id} now", user.user_name) });
-            sqlx::query(
+            self.query(
                 "UPDATE mirror_users SET problem = $1
                  WHERE tenant = $2 AND connection = $3 AND source_id = $4 AND place IS NULL",
             )
@@ -323,7 +326,7 @@ impl Store {
             .execute(&mut *write)
             .await?;
         }
-        let made = sqlx::query(
+        let made = self.query(
             "INSERT INTO user_links (tenant, connection, source_id, record, owns, left_at) VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (tenant, connection, source_id) DO NOTHING",
         )
@@ -349,37 +352,41 @@ async fn addresses(
     id: &str,
     attributes: &Attributes,
 ) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM manual_addresses WHERE tenant = $1 AND record = $2")
+    write
+        .query("DELETE FROM manual_addresses WHERE tenant = $1 AND record = $2")
         .bind(tenant)
         .bind(id)
         .execute(&mut **write)
         .await?;
     let folded: Vec<_> =
         attributes.get(EMAILS).map_or(&[][..], Value::texts).iter().map(|email| fold(email)).collect();
-    sqlx::query(
-        "INSERT INTO manual_addresses (tenant, address, record)
-         SELECT $1, value, $2 FROM json_each($3) WHERE true ON CONFLICT DO NOTHING",
-    )
-    .bind(tenant)
-    .bind(id)
-    .bind(rows(&folded)?)
-    .execute(&mut **write)
-    .await?;
+    write
+        .query(
+            "INSERT INTO manual_addresses (tenant, address, record)
+         SELECT $1, texts.value, $2 FROM json_each($3) texts WHERE true ON CONFLICT DO NOTHING",
+        )
+        .bind(tenant)
+        .bind(id)
+        .bind(rows(&folded)?)
+        .execute(&mut **write)
+        .await?;
     Ok(())
 }
 
 /// The number of a set of attribute names, making one where there is none.
 pub(crate) async fn attribute_set(write: &mut Write, tenant: i64, names: &str) -> Result<i64, StoreError> {
-    sqlx::query(
-        "INSERT INTO attribute_sets (tenant, id, names)
+    write
+        .query(
+            "INSERT INTO attribute_sets (tenant, id, names)
          SELECT $1, COALESCE(MAX(id), 0) + 1, $2 FROM attribute_sets WHERE tenant = $1
          ON CONFLICT (tenant, names) DO NOTHING",
-    )
-    .bind(tenant)
-    .bind(names)
-    .execute(&mut **write)
-    .await?;
-    let row = sqlx::query("SELECT id FROM attribute_sets WHERE tenant = $1 AND names = $2")
+        )
+        .bind(tenant)
+        .bind(names)
+        .execute(&mut **write)
+        .await?;
+    let row = write
+        .query("SELECT id FROM attribute_sets WHERE tenant = $1 AND names = $2")
         .bind(tenant)
         .bind(names)
         .fetch_one(&mut **write)

@@ -113,7 +113,7 @@ impl Store {
         let aad = bound(tenant, connection, name);
         let payload = Payload { msg: secret.expose().as_bytes(), aad: &aad };
         let sealed = key.cipher().encrypt(&nonce, payload).map_err(|_| StoreError::Sealed)?;
-        sqlx::query(
+        self.query(
             "INSERT INTO secrets (tenant, connection, name, sealed) VALUES ($1, $2, $3, $4)
              ON CONFLICT (tenant, connection, name) DO UPDATE SET sealed = EXCLUDED.sealed",
         )
@@ -134,13 +134,13 @@ impl Store {
         connection: i64,
         name: &str,
     ) -> Result<Option<Secret>, StoreError> {
-        let row =
-            sqlx::query("SELECT sealed FROM secrets WHERE tenant = $1 AND connection = $2 AND name = $3")
-                .bind(tenant)
-                .bind(connection)
-                .bind(name)
-                .fetch_optional(self.pool())
-                .await?;
+        let row = self
+            .query("SELECT sealed FROM secrets WHERE tenant = $1 AND connection = $2 AND name = $3")
+            .bind(tenant)
+            .bind(connection)
+            .bind(name)
+            .fetch_optional(self.pool())
+            .await?;
         let Some(row) = row else { return Ok(None) };
         let sealed = bytes(&row.try_get::<String, _>(0)?).ok_or(StoreError::Sealed)?;
         let (nonce, sealed) = sealed.split_first_chunk::<24>().ok_or(StoreError::Sealed)?;
