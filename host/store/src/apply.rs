@@ -130,10 +130,15 @@ impl Store {
     pub async fn apply(&self, lease: Lease, read: Read, applied: &Applied<'_>) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         Self::hold_lease(&mut write, lease).await?;
-        let mut apply = Apply { write: &mut write, lease, read, now: applied.now };
+        let sql = "SELECT COUNT(*) FROM lines WHERE tenant = $1 AND run = $2";
+        let row = write.query(sql).bind(lease.tenant).bind(lease.run).fetch_one(&mut *write).await?;
+        let lines = u64::try_from(sqlx::Row::try_get::<i64, _>(&row, 0)?).unwrap_or(0);
+        Self::look_at(&mut write, &["lines"], lines).await?;
+        let mut apply = Apply { write: &mut write, lease, read, lines, now: applied.now };
         apply.groups().await?;
         apply.free_names().await?;
         apply.users().await?;
+        Self::look_at(apply.write, &["users", "user_links"], lines).await?;
         apply.memberships().await?;
         apply.managers(applied.managers).await?;
         apply.deletions().await?;
@@ -161,6 +166,8 @@ struct Apply<'a> {
     write: &'a mut Write,
     lease: Lease,
     read: Read,
+    /// How many lines the plan has.
+    lines: u64,
     now: i64,
 }
 
@@ -390,6 +397,7 @@ impl Apply<'_> {
              ON CONFLICT DO NOTHING",
         )
         .await?;
+        Store::look_at(self.write, &["memberships", "user_links"], self.lines).await?;
         self.lines(
             "DELETE FROM memberships WHERE tenant = $1 AND owner = $2 AND $4 > 0 AND (group_id, member_id) IN (
                  SELECT record, member FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'membership'

@@ -35,6 +35,8 @@ const POSTGRES: [(i64, &str, &str); 1] =
 const POSTGRES_CONNECTIONS: u32 = 8;
 /// How long a host waits for a Postgres to answer.
 const POSTGRES_PATIENCE: Duration = Duration::from_secs(15);
+/// Rows from which on a wrong plan costs more than the tenth of a second in which Postgres looks at a table.
+const WORTH_A_LOOK: u64 = 1_000;
 /// What tells Usher's locks on a Postgres from those of others on the same database.
 const LOCKS: i32 = 0x7573_6872;
 
@@ -195,6 +197,17 @@ impl Store {
         };
         let row = sqlx::query(sql).fetch_one(&mut **write).await?;
         Ok(row.try_get(0)?)
+    }
+
+    /// Has the engine look at how many rows there are and what is in them, where it would plan the next statements by what it knew before a
+    /// read or a plan filled its tables. SQLite knows no better and is told its ways by the statements.
+    pub(crate) async fn look_at(write: &mut Write, tables: &[&str], rows: u64) -> Result<(), StoreError> {
+        if write.words.engine == Engine::Postgres && rows >= WORTH_A_LOOK {
+            for table in tables {
+                write.execute(AssertSqlSafe(format!("ANALYZE {table}"))).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Closes all connections, which folds the write-ahead log back into the file.

@@ -56,7 +56,7 @@ impl Store {
         }
         self.query(
             "INSERT INTO findings (tenant, run, seq, standing, kind, source_id, name, reason, place)
-             SELECT $1, $2, (SELECT COALESCE(MAX(seq), 0) FROM findings WHERE tenant = $1 AND run = $2) + 1 + key,
+             SELECT $1, $2, (SELECT COALESCE(MAX(seq), 0) FROM findings WHERE tenant = $1 AND run = $2) + ROW_NUMBER() OVER (),
                  value->>'standing', value->>'kind', value->>'id', value->>'name', value->>'reason', value->>'place'
              FROM json_each($3)",
         )

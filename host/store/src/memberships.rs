@@ -94,6 +94,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         Self::hold_lease(&mut write, lease).await?;
+        let sql = "SELECT COUNT(*) FROM lines WHERE tenant = $1 AND run = $2";
+        let row = write.query(sql).bind(lease.tenant).bind(lease.run).fetch_one(&mut *write).await?;
+        let lines = u64::try_from(sqlx::Row::try_get::<i64, _>(&row, 0)?).unwrap_or(0);
+        Self::look_at(&mut write, &["lines"], lines).await?;
         let flips = "SELECT f.source_id FROM lines f WHERE f.tenant = $1 AND f.run = $4 AND f.member_id = ''
              AND (f.action IN ('create', 'link', 'reactivate', 'delete', 'unlink')
                  OR (f.action = 'deactivate' AND f.changes->>'leaving' IS NOT NULL))";

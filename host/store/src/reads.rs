@@ -166,6 +166,17 @@ impl Store {
         Ok(row.try_get::<i64, _>(0)? > 0)
     }
 
+    /// The read is in the overlay; what comes next are statements over all of it.
+    pub async fn staged(&self, read: Read) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let sql = "SELECT (SELECT COUNT(*) FROM staged_users WHERE tenant = $1 AND read = $2)
+             + (SELECT COUNT(*) FROM staged_members WHERE tenant = $1 AND read = $2)";
+        let row = write.query(sql).bind(read.tenant).bind(read.id).fetch_one(&mut *write).await?;
+        let rows = u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0);
+        Self::look_at(&mut write, &["staged_users", "staged_groups", "staged_members"], rows).await?;
+        write.commit().await
+    }
+
     /// Opens a transaction in which one page is staged.
     pub async fn stage(&self, lease: Lease, read: Read) -> Result<Staging, StoreError> {
         let mut write = self.write().await?;

@@ -147,6 +147,7 @@ impl Host {
             progress: request.progress,
         };
         report.notes.extend(prover.prove().await?);
+        store.staged(read).await?;
         for record in &sealed.unknown {
             report.notes.push(format!(
                 "{}: {}; as long as it can't be told which record that is, nobody is removed",
