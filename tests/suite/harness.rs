@@ -88,6 +88,7 @@ pub struct Installation {
     folder: TempDir,
     clock: Arc<FixedClock>,
     place: Place,
+    on_file: bool,
 }
 
 impl Installation {
@@ -95,7 +96,12 @@ impl Installation {
     pub fn new() -> Self {
         let now = "2026-03-02T08:00:00Z".parse().unwrap();
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, clock: Arc::new(FixedClock::new(now)), place: Place::default() }
+        Self { folder, clock: Arc::new(FixedClock::new(now)), place: Place::default(), on_file: on_files() }
+    }
+
+    /// A new one whose database is a file, whatever the others have.
+    pub fn on_file() -> Self {
+        Self { on_file: true, ..Self::new() }
     }
 
     /// Where its files lie.
@@ -110,15 +116,23 @@ impl Installation {
 
     /// Its database, seen from beside the host.
     pub async fn beside(&self) -> Beside {
-        Beside::open(&self.place.url(&self.database()).await).await
+        Beside::open(&self.url().await).await
+    }
+
+    async fn url(&self) -> String {
+        if self.on_file {
+            format!("sqlite://{}", self.database().display())
+        } else {
+            self.place.url(&self.database()).await
+        }
     }
 
     /// What every command begins with.
     pub async fn everywhere(&self) -> Vec<String> {
         let mut words = vec!["--data".to_owned(), self.path().join("data").display().to_string()];
         words.extend(["--cache".to_owned(), compiled().display().to_string()]);
-        if !on_files() {
-            words.extend(["--database".to_owned(), self.place.url(&self.database()).await]);
+        if !self.on_file {
+            words.extend(["--database".to_owned(), self.url().await]);
         }
         words
     }

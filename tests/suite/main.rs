@@ -35,4 +35,5 @@ mod runs;
 mod scope;
 mod t1;
 mod terminal;
+mod upkeep;
 mod why;

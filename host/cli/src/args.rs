@@ -75,11 +75,46 @@ pub enum Command {
     /// Plugins: methods and policies
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// The database: is it sound, a copy of it, and moving it to Postgres
+    #[command(subcommand)]
+    Database(DatabaseCommand),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  usher completion bash > /etc/bash_completion.d/usher")]
     Completion {
         /// The shell
         shell: clap_complete::Shell,
+    },
+}
+
+/// The database.
+#[derive(Debug, Subcommand)]
+pub enum DatabaseCommand {
+    /// Look for damage: what the engine finds, what refers to nothing, records that aren't what was read
+    Check {
+        /// Forget mirrored records that aren't what was read: the next sync reads their source from nothing and takes them anew
+        #[arg(long)]
+        heal: bool,
+    },
+    /// Copy the database to a new file, while others go on using it
+    #[command(
+        after_help = "Example:\n  usher database backup /var/backups/usher-monday.db\n\nThe copy has no key: keep the file `key` of the data folder in another place."
+    )]
+    Backup {
+        /// The file, which must not be there yet
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Move everything to an empty Postgres; what is here stays, and is no longer to be used
+    #[command(
+        after_help = "Example:\n  usher database move postgres://usher@db.example/usher\n  export USHER_DATABASE=postgres://usher@db.example/usher"
+    )]
+    Move {
+        /// The address of an empty database
+        #[arg(value_name = "URL")]
+        to: String,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
     },
 }
 

@@ -37,9 +37,9 @@ pub async fn usher(
             };
             return if error.use_stderr() {
                 if console.is_json() {
-                    let message = error.kind().as_str().unwrap_or("these arguments make no sense");
-                    console.json(&serde_json::json!({ "fault": {
-                        "class": "usage", "message": message, "advice": text.trim() } }));
+                    let (message, advice) = text.split_once("\n\n").unwrap_or((&text, ""));
+                    console.json(&serde_json::json!({ "fault": { "class": "usage",
+                        "message": message.trim_start_matches("error: "), "advice": advice.trim() } }));
                 }
                 console.error_text(&text);
                 Status::Usage.code()

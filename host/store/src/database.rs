@@ -79,6 +79,11 @@ impl Write {
         self.words.query(sql.into())
     }
 
+    /// What it is written to.
+    pub(crate) fn engine(&self) -> Engine {
+        self.words.engine
+    }
+
     /// Keeps all of it.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         Ok(self.transaction.commit().await?)
@@ -239,7 +244,7 @@ async fn prepare(engine: Engine, connection: &mut AnyConnection) -> Result<(), s
 
 /// Makes the file where there is none, for this user alone: it will hold everybody's personal data. SQLite gives the files beside it the
 /// same rights. One that others can read is told of, and left as its owner wants it.
-fn private(file: &Path) -> Result<(), StoreError> {
+pub(crate) fn private(file: &Path) -> Result<(), StoreError> {
     let failed = |source| StoreError::File { place: file.display().to_string(), source };
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
         Ok(_) => Ok(()),

@@ -20,6 +20,18 @@ pub enum StoreError {
         /// The address, without credentials.
         place: String,
     },
+    /// Another tool does this better.
+    #[error("a Postgres database is copied by its own tool, which is there for it")]
+    OtherTool,
+    /// Something is there already.
+    #[error("the other database has tenants already")]
+    NotEmpty,
+    /// What arrived isn't what was sent.
+    #[error("the table {table} did not arrive as it is: nothing was moved")]
+    Differs {
+        /// The table.
+        table: String,
+    },
     /// A statement failed.
     #[error("the database refused")]
     Database(#[from] sqlx::Error),

@@ -26,6 +26,7 @@ mod policies;
 mod reads;
 mod runs;
 mod tenants;
+mod upkeep;
 mod users;
 mod vault;
 
@@ -49,6 +50,7 @@ pub use policies::PolicyRow;
 pub use reads::{Known, OpenRead, Read, StagedGroup, StagedMember, StagedUser, Staging, UnknownRecord};
 pub use runs::{Intent, NewRun, Run, RunState};
 pub use tenants::Tenant;
+pub use upkeep::{Damage, Moved};
 pub use users::{NewUser, UserFilter, UserRow};
 pub use vault::{Secret, VaultKey};
 

@@ -137,6 +137,9 @@ impl From<StoreError> for Fault {
         }
         let advice = match error {
             StoreError::LeaseLost => "another host or run took over; nothing of this run was written",
+            StoreError::Unreadable { .. } => {
+                "nothing was changed; `usher database check` finds what is damaged, and heals what comes from a source"
+            }
             _ => "nothing was changed; check the disk and the database, then run it again",
         };
         Self::new(Class::Storage, message, advice)

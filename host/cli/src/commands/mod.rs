@@ -1,6 +1,7 @@
 //! The commands, one module a family.
 
 mod connect;
+mod database;
 mod demo;
 mod groups;
 mod plugin;
@@ -34,6 +35,7 @@ pub async fn run(command: Command, context: &mut Context) -> Result<Status, CliE
         Command::Groups(command) => groups::groups(command, context).await,
         Command::Policy(command) => policy::policy(command, context).await,
         Command::Plugin(command) => plugin::plugin(command, context).await,
+        Command::Database(command) => database::database(command, context).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "usher", &mut script);

@@ -1,0 +1,389 @@
+//! Upkeep of a whole database: is it sound, a copy of it, and moving to another engine.
+
+use crate::database::{Store, Write, page, rows};
+use crate::dialect::Engine;
+use crate::error::StoreError;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use sqlx::Row;
+use std::path::Path;
+use usher_model::content_hash;
+
+/// Rows taken at a time.
+const PAGE: i64 = 1000;
+
+/// Every table, those that others refer to first.
+const TABLES: [&str; 26] = [
+    "tenants",
+    "connections",
+    "plugin_storage",
+    "secrets",
+    "plugins",
+    "policies",
+    "leases",
+    "runs",
+    "reads",
+    "staged_users",
+    "staged_groups",
+    "staged_members",
+    "staged_slices",
+    "staged_unknown",
+    "mirror_users",
+    "mirror_groups",
+    "mirror_members",
+    "attribute_sets",
+    "user_links",
+    "group_links",
+    "users",
+    "manual_addresses",
+    "groups",
+    "memberships",
+    "lines",
+    "findings",
+];
+
+/// Something in a database that can't be as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Where: a table, and what is known of the row.
+    pub place: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// A table that was moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Its name.
+    pub table: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Of all of them in order, the same on both sides.
+    pub hash: String,
+}
+
+/// What must hold between tables, as statements that name what breaks it.
+const INVARIANTS: [(&str, &str); 7] = [
+    (
+        "user_links",
+        "SELECT 'record ' || l.source_id || ' of connection ' || CAST(l.connection AS TEXT) FROM user_links l
+         WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.tenant = l.tenant AND u.id = l.record)",
+    ),
+    (
+        "group_links",
+        "SELECT 'record ' || l.source_id || ' of connection ' || CAST(l.connection AS TEXT) FROM group_links l
+         WHERE NOT EXISTS (SELECT 1 FROM groups g WHERE g.tenant = l.tenant AND g.id = l.record)",
+    ),
+    (
+        "memberships",
+        "SELECT 'group ' || m.group_id FROM memberships m
+         WHERE NOT EXISTS (SELECT 1 FROM groups g WHERE g.tenant = m.tenant AND g.id = m.group_id)",
+    ),
+    (
+        "memberships",
+        "SELECT 'member ' || m.member_id FROM memberships m
+         WHERE NOT EXISTS (SELECT 1 FROM users u WHERE m.kind = 'user' AND u.tenant = m.tenant AND u.id = m.member_id)
+           AND NOT EXISTS (SELECT 1 FROM groups g WHERE m.kind = 'group' AND g.tenant = m.tenant AND g.id = m.member_id)",
+    ),
+    (
+        "users",
+        "SELECT 'manager of ' || u.user_name FROM users u WHERE u.manager IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM users b WHERE b.tenant = u.tenant AND b.id = u.manager)",
+    ),
+    (
+        "users",
+        "SELECT 'owner of ' || u.user_name FROM users u WHERE u.origin IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM user_links l
+               WHERE l.tenant = u.tenant AND l.record = u.id AND l.connection = u.origin)",
+    ),
+    ("users", "SELECT 'name of ' || u.user_name FROM users u WHERE u.user_name_key IS NULL"),
+];
+
+impl Store {
+    /// Looks for damage: what the engine itself finds, what refers to nothing, and mirrored records that aren't what was read.
+    pub async fn check(&self) -> Result<Vec<Damage>, StoreError> {
+        let mut found = Vec::new();
+        if self.engine() == Engine::Sqlite {
+            for (place, pragma) in
+                [("the file", "PRAGMA integrity_check"), ("references", "PRAGMA foreign_key_check")]
+            {
+                for row in self.query(pragma).fetch_all(self.pool()).await? {
+                    let what: String = row.try_get(0)?;
+                    if what != "ok" {
+                        found.push(Damage { place: place.to_owned(), what });
+                    }
+                }
+            }
+        }
+        for (table, sql) in INVARIANTS {
+            for row in self.query(sql).fetch_all(self.pool()).await? {
+                let what: String = row.try_get(0)?;
+                found.push(Damage { place: table.to_owned(), what: format!("{what}: there is none") });
+            }
+        }
+        for table in ["mirror_users", "mirror_groups"] {
+            for (tenant, connection, id) in self.damaged(table).await? {
+                let what =
+                    format!("record {id} of connection {connection} of tenant {tenant} is not what was read");
+                found.push(Damage { place: table.to_owned(), what });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Forgets mirrored records that aren't what was read, so that the next run reads their source from nothing and takes them anew. Gives how
+    /// many they were.
+    pub async fn heal(&self) -> Result<u64, StoreError> {
+        let mut healed = 0;
+        for table in ["mirror_users", "mirror_groups"] {
+            for (tenant, connection, id) in self.damaged(table).await? {
+                let mut write = self.write_alone(tenant).await?;
+                Self::nobody_runs(&mut write, tenant).await?;
+                let sql = format!(
+                    "UPDATE {table} SET hash = NULL, raw = NULL WHERE tenant = $1 AND connection = $2 AND source_id = $3"
+                );
+                write.query(sql).bind(tenant).bind(connection).bind(id).execute(&mut *write).await?;
+                write
+                    .query("UPDATE connections SET cursor = NULL WHERE tenant = $1 AND id = $2")
+                    .bind(tenant)
+                    .bind(connection)
+                    .execute(&mut *write)
+                    .await?;
+                write.commit().await?;
+                healed += 1;
+            }
+        }
+        Ok(healed)
+    }
+
+    /// Mirrored records that don't carry the hash of their text: tenant, connection, source id.
+    async fn damaged(&self, table: &str) -> Result<Vec<(i64, i64, String)>, StoreError> {
+        let mut damaged = Vec::new();
+        let mut after = (0_i64, 0_i64, String::new());
+        loop {
+            let sql = format!(
+                "SELECT json_group_array(json_array(tenant, connection, source_id, hash, raw)) FROM (
+                 SELECT tenant, connection, source_id, hash, raw FROM {table}
+                 WHERE (tenant, connection, source_id) > ($1, $2, $3) ORDER BY tenant, connection, source_id LIMIT $4)"
+            );
+            let row = self
+                .query(sql)
+                .bind(after.0)
+                .bind(after.1)
+                .bind(&after.2)
+                .bind(PAGE)
+                .fetch_one(self.pool())
+                .await?;
+            let some: Vec<(i64, i64, String, Option<String>, Option<String>)> = page(&row)?;
+            let Some(last) = some.last() else { return Ok(damaged) };
+            after = (last.0, last.1, last.2.clone());
+            for (tenant, connection, id, hash, raw) in some {
+                if raw.as_deref().map(content_hash) != hash {
+                    damaged.push((tenant, connection, id));
+                }
+            }
+        }
+    }
+
+    /// A copy of the SQLite database as it is now, in a new file. Others go on reading and writing meanwhile.
+    pub async fn backup(&self, file: &Path) -> Result<(), StoreError> {
+        if self.engine() != Engine::Sqlite {
+            return Err(StoreError::OtherTool);
+        }
+        crate::database::private(file)?;
+        let place = file.display().to_string();
+        // Into an empty file: it was just made so that nobody else can read it.
+        self.query("VACUUM INTO $1").bind(&place).execute(self.pool()).await?;
+        Ok(())
+    }
+
+    /// Copies everything into an empty database on another engine, and keeps it there only if every table has the same rows. Nobody writes
+    /// here meanwhile. `told` hears of each table.
+    pub async fn move_to(
+        &self,
+        other: &Self,
+        mut told: impl FnMut(&Moved),
+    ) -> Result<Vec<Moved>, StoreError> {
+        let mut here = self.write().await?;
+        let mut there = other.write().await?;
+        for tenant in ids(&mut here).await? {
+            Self::nobody_runs(&mut here, tenant).await?;
+        }
+        if !ids(&mut there).await?.is_empty() {
+            return Err(StoreError::NotEmpty);
+        }
+        let mut moved = Vec::new();
+        for table in TABLES {
+            let table = Table::of(&mut here, table).await?;
+            let (count, hash) = table.copy(&mut here, &mut there).await?;
+            let (arrived, same) = table.sum(&mut there).await?;
+            if (count, &hash) != (arrived, &same) {
+                return Err(StoreError::Differs { table: table.name });
+            }
+            let done = Moved { table: table.name, rows: count, hash };
+            told(&done);
+            moved.push(done);
+        }
+        there.commit().await?;
+        Ok(moved)
+    }
+}
+
+async fn ids(write: &mut Write) -> Result<Vec<i64>, StoreError> {
+    let rows = write.query("SELECT id FROM tenants").fetch_all(&mut **write).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Number,
+    Text,
+    Bytes,
+}
+
+struct Table {
+    name: String,
+    columns: Vec<(String, Kind)>,
+    /// Places of the key's columns.
+    key: Vec<usize>,
+}
+
+impl Table {
+    /// As SQLite knows it.
+    async fn of(here: &mut Write, name: &str) -> Result<Self, StoreError> {
+        let found = here
+            .query("SELECT name, type, CAST(pk AS BIGINT) FROM pragma_table_info($1) ORDER BY cid")
+            .bind(name)
+            .fetch_all(&mut **here)
+            .await?;
+        let mut columns = Vec::new();
+        let mut key = Vec::new();
+        for (at, row) in found.iter().enumerate() {
+            let kind: String = row.try_get(1)?;
+            let kind = match kind.as_str() {
+                "BIGINT" => Kind::Number,
+                "BLOB" => Kind::Bytes,
+                _ => Kind::Text,
+            };
+            columns.push((row.try_get(0)?, kind));
+            let place: i64 = row.try_get(2)?;
+            if place > 0 {
+                key.push((place, at));
+            }
+        }
+        key.sort_unstable();
+        Ok(Self { name: name.to_owned(), columns, key: key.into_iter().map(|(_, at)| at).collect() })
+    }
+
+    fn named(&self, at: &[usize]) -> Vec<&str> {
+        at.iter().filter_map(|&at| self.columns.get(at)).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The rows after a key, in its order; bytes as hex.
+    async fn page(&self, write: &mut Write, after: Option<&[Value]>) -> Result<Vec<Vec<Value>>, StoreError> {
+        let engine = write.engine();
+        let shown: Vec<_> = self
+            .columns
+            .iter()
+            .map(|(name, kind)| match (kind, engine) {
+                (Kind::Bytes, Engine::Sqlite) => format!("lower(hex({name}))"),
+                (Kind::Bytes, Engine::Postgres) => format!("encode({name}, 'hex')"),
+                _ => name.clone(),
+            })
+            .collect();
+        let key = self.named(&self.key).join(", ");
+        let past: Vec<_> = (1..=self.key.len()).map(|n| format!("${n}")).collect();
+        let past = match after {
+            Some(_) => format!("WHERE ({key}) > ({})", past.join(", ")),
+            None => String::new(),
+        };
+        // A plugin's bytes are megabytes.
+        let limit = if self.columns.iter().any(|(_, kind)| *kind == Kind::Bytes) { 1 } else { PAGE };
+        let sql = format!(
+            "SELECT json_group_array(json_array({})) FROM (SELECT * FROM {} {past} ORDER BY {key} LIMIT {limit})",
+            shown.join(", "),
+            self.name
+        );
+        let mut query = write.query(sql);
+        for value in after.unwrap_or_default() {
+            query = match value {
+                Value::Number(number) => query.bind(number.as_i64()),
+                other => query.bind(other.as_str().map(str::to_owned)),
+            };
+        }
+        let row = query.fetch_one(&mut **write).await?;
+        page(&row)
+    }
+
+    fn key_of(&self, row: &[Value]) -> Vec<Value> {
+        self.key.iter().filter_map(|&at| row.get(at)).cloned().collect()
+    }
+
+    async fn insert(&self, there: &mut Write, some: &[Vec<Value>]) -> Result<(), StoreError> {
+        let names: Vec<_> = self.columns.iter().map(|(name, _)| name.as_str()).collect();
+        let values: Vec<_> = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(at, (_, kind))| match (kind, there.engine()) {
+                (Kind::Number, _) => format!("CAST(value->>{at} AS BIGINT)"),
+                (Kind::Text, _) => format!("value->>{at}"),
+                (Kind::Bytes, Engine::Sqlite) => format!("unhex(value->>{at})"),
+                (Kind::Bytes, Engine::Postgres) => format!("decode(value->>{at}, 'hex')"),
+            })
+            .collect();
+        let sql = format!(
+            "INSERT INTO {} ({}) SELECT {} FROM json_each($1)",
+            self.name,
+            names.join(", "),
+            values.join(", ")
+        );
+        there.query(sql).bind(rows(&some)?).execute(&mut **there).await?;
+        Ok(())
+    }
+
+    async fn copy(&self, here: &mut Write, there: &mut Write) -> Result<(u64, String), StoreError> {
+        let mut sum = Sum::default();
+        let mut after: Option<Vec<Value>> = None;
+        loop {
+            let some = self.page(here, after.as_deref()).await?;
+            let Some(last) = some.last() else { return Ok(sum.finish()) };
+            after = Some(self.key_of(last));
+            self.insert(there, &some).await?;
+            sum.take(&some);
+        }
+    }
+
+    async fn sum(&self, write: &mut Write) -> Result<(u64, String), StoreError> {
+        let mut sum = Sum::default();
+        let mut after: Option<Vec<Value>> = None;
+        loop {
+            let some = self.page(write, after.as_deref()).await?;
+            let Some(last) = some.last() else { return Ok(sum.finish()) };
+            after = Some(self.key_of(last));
+            sum.take(&some);
+        }
+    }
+}
+
+/// Counts and hashes rows as they pass.
+#[derive(Default)]
+struct Sum {
+    rows: u64,
+    state: Sha256,
+}
+
+impl Sum {
+    fn take(&mut self, some: &[Vec<Value>]) {
+        for row in some {
+            self.rows += 1;
+            self.state.update(Value::from(row.clone()).to_string());
+            self.state.update(b"\n");
+        }
+    }
+
+    fn finish(self) -> (u64, String) {
+        let hash = self.state.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        (self.rows, hash)
+    }
+}

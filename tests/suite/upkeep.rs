@@ -1,0 +1,111 @@
+//! Upkeep of the database: damage is found and healed, copies are whole, and an installation moves to Postgres.
+
+use crate::database::{execute, on_files, server};
+use crate::harness::Installation;
+use crate::t1::{USERS, sync, synced};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_sound_database_is_called_sound() {
+    let inst = synced(&[]).await;
+    inst.usher(&["users", "add", "man@acme.example"]).await.ended(0);
+    assert_eq!(
+        inst.json(0, &["database", "check"]).await,
+        json!({ "sound": true, "damage": [], "forgotten": 0 })
+    );
+}
+
+#[tokio::test]
+async fn a_mirrored_record_that_is_damaged_is_found_and_taken_anew() {
+    for damage in ["replace(raw, 'Ann', 'Eve')", "'{\"id\":'"] {
+        let inst = synced(&[]).await;
+        let before = inst.users().await;
+        execute(&inst, &format!("UPDATE mirror_users SET raw = {damage} WHERE source_id = '1'")).await;
+        let found = inst.usher(&["database", "check"]).await.ended(1);
+        assert!(found.out.contains("record 1 of connection 1"), "{}", found.out);
+        // A run that comes upon it says so, and changes nothing.
+        inst.file("users.csv", USERS.replace("displayName", "display name"));
+        inst.usher(&["connect", "csv", "--set", "managers=false", "--yes"]).await.ended(0);
+        inst.usher(&["plan"]).await;
+        assert_eq!(inst.users().await, before);
+        inst.usher(&["connect", "csv", "--set", "managers=true", "--yes"]).await.ended(0);
+        inst.file("users.csv", USERS);
+        inst.usher(&["database", "check", "--heal"]).await.ended(0);
+        let report = sync(&inst, 0).await;
+        assert_eq!(report["result"], "unchanged", "{report:#}");
+        inst.usher(&["database", "check"]).await.ended(0);
+        assert_eq!(inst.users().await, before);
+    }
+}
+
+#[tokio::test]
+async fn what_refers_to_nothing_is_damage() {
+    let inst = synced(&[]).await;
+    execute(&inst, "DELETE FROM users WHERE user_name = 'bob@acme.example'").await;
+    let found = inst.json(1, &["database", "check"]).await;
+    let text = found["damage"].to_string();
+    for place in ["user_links", "memberships", "manager of ann@acme.example"] {
+        assert!(text.contains(place), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_backup_is_everything_but_the_key() {
+    let inst = synced(&[]).await;
+    let file = inst.path().join("copy/usher.db");
+    std::fs::create_dir(inst.path().join("copy")).unwrap();
+    let file = file.display().to_string();
+    if !on_files() {
+        let refused = inst.usher(&["database", "backup", &file]).await.ended(2);
+        assert!(refused.err.contains("pg_dump"), "{}", refused.err);
+        return;
+    }
+    inst.usher(&["database", "backup", &file]).await.ended(0);
+    inst.usher(&["database", "backup", &file]).await.ended(2);
+    let copy = format!("sqlite://{file}");
+    let users = inst.json(0, &["--database", &copy, "users", "list"]).await;
+    assert_eq!(users.as_array().unwrap(), &inst.users().await);
+    assert_eq!(inst.json(0, &["--database", &copy, "database", "check"]).await["sound"], true);
+    assert_eq!(inst.json(0, &["--database", &copy, "sync", "--yes"]).await["result"], "unchanged");
+}
+
+#[tokio::test]
+async fn an_installation_moves_to_postgres_with_everything() {
+    let Some(server) = server() else { return };
+    let name = format!("m{}", uuid::Uuid::now_v7().simple());
+    let beside = crate::database::Beside::open(&format!("{server}/postgres")).await;
+    beside.execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).await;
+    let url = format!("{server}/{name}");
+
+    let inst = Installation::on_file();
+    crate::t1::write(&inst, USERS, crate::t1::GROUPS, crate::t1::MEMBERSHIPS);
+    crate::t1::connect(&inst, &[]).await;
+    let bundled = usher_bundle::plugins().iter().find(|plugin| plugin.id == "csv").unwrap();
+    let plugin = inst.file("csv.wasm", bundled.wasm);
+    inst.usher(&["plugin", "add", &plugin, "--yes"]).await.ended(0);
+    sync(&inst, 0).await;
+    inst.usher(&["users", "add", "man@acme.example", "nickName=Ünï \"quoted\" \\ 山田"]).await.ended(0);
+    inst.usher(&["tenant", "add", "other"]).await.ended(0);
+    let before = inst.users().await;
+
+    inst.usher(&["database", "move", &url]).await.ended(3);
+    crate::database::seem_running(&inst, 30).await;
+    inst.usher(&["database", "move", &url, "--yes"]).await.ended(4);
+    crate::database::seem_running(&inst, -1).await;
+    let moved = inst.json(0, &["database", "move", &url, "--yes"]).await;
+    let of = |table: &str| {
+        let tables = moved["moved"].as_array().unwrap();
+        tables.iter().find(|moved| moved["table"] == table).unwrap()["rows"].clone()
+    };
+    assert_eq!((of("tenants"), of("users"), of("plugins")), (json!(2), json!(8), json!(1)));
+    // It goes on there as if nothing had happened.
+    let there = ["--database", url.as_str()];
+    let run = async |words: &[&str]| inst.json(0, &[&there[..], words].concat()).await;
+    assert_eq!(run(&["users", "list"]).await.as_array().unwrap(), &before);
+    assert_eq!(run(&["sync", "--yes"]).await["result"], "unchanged");
+    assert_eq!(run(&["database", "check"]).await["sound"], true);
+    // And nothing is moved over it.
+    let again = inst.usher(&["database", "move", &url, "--yes"]).await.ended(1);
+    assert!(again.err.contains("has tenants already"), "{}", again.err);
+    beside.close().await;
+}
