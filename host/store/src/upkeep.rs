@@ -62,6 +62,9 @@ pub struct Moved {
     pub hash: String,
 }
 
+/// A mirrored record: tenant, connection, source id, hash and text.
+type Mirrored = (i64, i64, String, Option<String>, Option<String>);
+
 /// What must hold between tables, as statements that name what breaks it.
 const INVARIANTS: [(&str, &str); 7] = [
     (
@@ -174,7 +177,7 @@ impl Store {
                 .bind(PAGE)
                 .fetch_one(self.pool())
                 .await?;
-            let some: Vec<(i64, i64, String, Option<String>, Option<String>)> = page(&row)?;
+            let some: Vec<Mirrored> = page(&row)?;
             let Some(last) = some.last() else { return Ok(damaged) };
             after = (last.0, last.1, last.2.clone());
             for (tenant, connection, id, hash, raw) in some {
