@@ -3,6 +3,7 @@
 
 use crate::database::{Beside, on_files, server};
 use crate::harness::{binary, compiled};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -140,6 +141,166 @@ async fn state(beside: &Beside) -> Vec<String> {
         rows.extend(beside.rows(sql).await);
     }
     rows
+}
+
+/// Every named point of a run, and whether the new state is there by then.
+const POINTS: [(&str, bool); 17] = [
+    ("run.locked", false),
+    ("read.before_commit", false),
+    ("read.before_commit:2", false),
+    ("read.after_commit", false),
+    ("read.after_commit:3", false),
+    ("read.sealed", false),
+    ("admit.due", false),
+    ("plan.lines", false),
+    ("plan.hashed", false),
+    ("apply.groups", false),
+    ("apply.users", false),
+    ("apply.memberships", false),
+    ("apply.managers", false),
+    ("apply.mirror", false),
+    ("apply.before_commit", false),
+    ("apply.after_commit", true),
+    ("report", true),
+];
+
+impl Place {
+    /// A run that comes upon a named point.
+    fn armed(&self, name: &str, point: &str) -> Command {
+        let mut command = self.usher(name, &["sync", "--yes"]);
+        command.env("USHER_FAILPOINT", point);
+        command
+    }
+
+    /// The next run gets to where an undisturbed one does.
+    async fn recovers(&self, name: &str, new: &[String], what: &str) {
+        let beside = self.open(name).await;
+        beside.execute("UPDATE leases SET expires_at = 0").await;
+        beside.close().await;
+        assert_eq!(self.usher(name, &["sync", "--yes"]).status().unwrap().code(), Some(0), "after {what}");
+        let beside = self.open(name).await;
+        assert_eq!(distance(&state(&beside).await, new), 0, "after {what}, then run again");
+        assert_eq!(beside.number("SELECT COUNT(*) FROM runs WHERE state = 'running'").await, 0);
+        beside.close().await;
+        assert_eq!(
+            self.usher(name, &["database", "check"]).status().unwrap().code(),
+            Some(0),
+            "after {what}"
+        );
+    }
+
+    /// What an undisturbed run makes of it: the old state and the new.
+    async fn calm(&self) -> (Vec<String>, Vec<String>) {
+        let beside = self.open("old").await;
+        let old = state(&beside).await;
+        beside.close().await;
+        self.copy("calm").await;
+        assert_eq!(self.usher("calm", &["sync", "--yes"]).status().unwrap().code(), Some(0));
+        let beside = self.open("calm").await;
+        let new = state(&beside).await;
+        beside.close().await;
+        (old, new)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f32_a_run_that_dies_at_a_named_point_leaves_the_old_state_or_the_new() {
+    let place = Place::prepared().await;
+    let (old, new) = place.calm().await;
+    for (at, (point, applied)) in POINTS.into_iter().enumerate() {
+        let name = format!("point-{at}");
+        place.copy(&name).await;
+        let ended = place.armed(&name, &format!("{point}=kill")).status().unwrap();
+        assert_eq!(ended.signal(), Some(9), "{point} was not reached");
+        let beside = place.open(&name).await;
+        let left = state(&beside).await;
+        beside.close().await;
+        assert_eq!(distance(&left, if applied { &new } else { &old }), 0, "killed at {point}");
+        place.recovers(&name, &new, point).await;
+        place.drop(&name).await;
+    }
+}
+
+/// Waits until a process stands still, which its kernel tells.
+fn stands_still(pid: u32) {
+    for _ in 0..3_000 {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        if stat.rsplit(") ").next().unwrap().starts_with('T') {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("it never came to the point");
+}
+
+fn goes_on(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f32_a_host_that_was_frozen_past_its_lease_writes_nothing_any_more() {
+    let place = Place::prepared().await;
+    let (_, new) = place.calm().await;
+    for (at, point) in
+        ["run.locked", "read.after_commit:2", "read.sealed", "admit.due", "plan.lines", "plan.hashed"]
+            .into_iter()
+            .enumerate()
+    {
+        let name = format!("frozen-{at}");
+        place.copy(&name).await;
+        let mut frozen = place.armed(&name, &format!("{point}=stop")).spawn().unwrap();
+        stands_still(frozen.id());
+        // Another host takes over when the lease has ended, and finishes.
+        place.recovers(&name, &new, point).await;
+        goes_on(frozen.id());
+        assert_eq!(frozen.wait().unwrap().code(), Some(1), "frozen at {point}");
+        let beside = place.open(&name).await;
+        assert_eq!(distance(&state(&beside).await, &new), 0, "frozen at {point}, and woken");
+        assert_eq!(beside.number("SELECT COUNT(*) FROM runs WHERE applied = 1").await, 2);
+        beside.close().await;
+        place.drop(&name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f34_a_connection_to_postgres_that_is_cut_changes_nothing() {
+    let Some(server) = server() else { return };
+    let place = Place::prepared().await;
+    let (old, new) = place.calm().await;
+    for (at, (point, applied)) in POINTS.into_iter().enumerate() {
+        let name = format!("cut-{at}");
+        place.copy(&name).await;
+        let mut run = place.armed(&name, &format!("{point}=stop"));
+        let run = run.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        stands_still(run.id());
+        let beside = Beside::open(&format!("{server}/postgres")).await;
+        let database = place.url(&name);
+        let database = database.rsplit('/').next().unwrap();
+        beside
+            .execute(&format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+            ))
+            .await;
+        beside.close().await;
+        goes_on(run.id());
+        let ended = run.wait_with_output().unwrap();
+        let beside = place.open(&name).await;
+        let left = state(&beside).await;
+        beside.close().await;
+        // Between two statements a new connection is made and the run goes on; in the midst of a transaction it ends.
+        let said = String::from_utf8_lossy(&ended.stdout);
+        match ended.status.code() {
+            Some(0) => assert_eq!(distance(&left, &new), 0, "cut at {point}\n{said}"),
+            Some(1) => {
+                assert_eq!(distance(&left, if applied { &new } else { &old }), 0, "cut at {point}\n{said}");
+                assert!(said.contains("database"), "cut at {point}\n{said}");
+            }
+            other => panic!("cut at {point}, it ended with {other:?}\n{said}"),
+        }
+        place.recovers(&name, &new, point).await;
+        place.drop(&name).await;
+    }
 }
 
 /// Only the number of rows that differ: whole states are too long to read.

@@ -2,6 +2,7 @@
 
 use crate::database::{Store, Write, document, page, rows, text};
 use crate::error::StoreError;
+use crate::failpoint::failpoint;
 use crate::leases::Lease;
 use crate::lines::LineRow;
 use crate::mirror::over;
@@ -136,16 +137,24 @@ impl Store {
         Self::look_at(&mut write, &["lines"], lines).await?;
         let mut apply = Apply { write: &mut write, lease, read, lines, now: applied.now };
         apply.groups().await?;
+        failpoint("apply.groups");
         apply.free_names().await?;
         apply.users().await?;
+        failpoint("apply.users");
         Self::look_at(apply.write, &["users", "user_links"], lines).await?;
         apply.memberships().await?;
+        failpoint("apply.memberships");
         apply.managers(applied.managers).await?;
+        failpoint("apply.managers");
         apply.deletions().await?;
+        failpoint("apply.deletions");
         apply.mirror().await?;
+        failpoint("apply.mirror");
         apply.settle(applied).await?;
         close(&mut write, lease, applied.state, Some(applied.plan), applied.report, applied.now).await?;
+        failpoint("apply.before_commit");
         write.commit().await?;
+        failpoint("apply.after_commit");
         // The overlay has done its work. Dropping it is housekeeping that the next read does too, so it can't make a failure of what is
         // applied.
         if let Err(error) = self.drop_applied(read).await {

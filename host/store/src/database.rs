@@ -226,6 +226,8 @@ async fn prepare(engine: Engine, connection: &mut AnyConnection) -> Result<(), s
     if engine == Engine::Postgres {
         // Compiling these statements takes longer than running them.
         connection.execute("SET jit = off").await?;
+        // A host that was frozen in the middle of a transaction would keep its locks for good.
+        connection.execute("SET idle_in_transaction_session_timeout = '60s'").await?;
         return Ok(());
     }
     let busy = format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis());

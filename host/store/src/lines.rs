@@ -2,6 +2,7 @@
 
 use crate::database::{Store, page, rows};
 use crate::error::StoreError;
+use crate::failpoint::failpoint;
 use crate::leases::Lease;
 use crate::runs::Run;
 use serde::{Deserialize, Serialize};
@@ -96,6 +97,7 @@ impl Store {
         .bind(rows(&lines)?)
         .execute(self.pool())
         .await?;
+        failpoint("plan.lines");
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use crate::database::{Store, Write, document, rows, text};
 use crate::error::StoreError;
+use crate::failpoint::failpoint;
 use crate::leases::Lease;
 use serde::Serialize;
 use sqlx::Row;
@@ -417,7 +418,9 @@ impl Staging {
             .bind(self.read.id)
             .execute(&mut *self.write)
             .await?;
+        failpoint("read.before_commit");
         self.write.commit().await?;
+        failpoint("read.after_commit");
         Ok(())
     }
 }

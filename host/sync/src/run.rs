@@ -14,7 +14,9 @@ use crate::report::{Report, RunResult};
 use std::collections::BTreeMap;
 use usher_model::Digester;
 use usher_planner::Hold;
-use usher_store::{Applied, Connection, Intent, Lease, NewRun, Run, RunState, Standing, StoreError};
+use usher_store::{
+    Applied, Connection, Intent, Lease, NewRun, Run, RunState, Standing, StoreError, failpoint,
+};
 
 /// Whether a plan may be applied.
 pub enum Consent<'a> {
@@ -86,6 +88,7 @@ impl Host {
                 now: self.now(),
             })
             .await?;
+        failpoint("run.locked");
         let renewal = self.keep_lease(lease);
         let mut report = Report::new(lease.run, &connection.name);
         let ended = self.attempt(&request, lease, &mut report).await;
@@ -148,6 +151,7 @@ impl Host {
         };
         report.notes.extend(prover.prove().await?);
         store.staged(read).await?;
+        failpoint("read.sealed");
         for record in &sealed.unknown {
             report.notes.push(format!(
                 "{}: {}; as long as it can't be told which record that is, nobody is removed",
@@ -185,6 +189,7 @@ impl Host {
         }
         // Also where everybody is due: that is everybody whom the source has, and who was edited may have left it.
         store.edited_due(lease, read).await?;
+        failpoint("admit.due");
         let planner = Planner::new(self, connection, lease, &sealed, request.progress).await?;
         store.leavers_due(lease, read, planner.leaves_by).await?;
         let first = connection.admitted_by.is_none();
@@ -225,6 +230,7 @@ impl Host {
         store.collect_findings(lease, read).await?;
         let changes = self.count(lease, report).await?;
         report.plan = Some(plan.hash.to_string());
+        failpoint("plan.hashed");
         self.finish(request, lease, &sealed, plan, accepted, changes, &fingerprint, &basis, report).await
     }
 
@@ -343,6 +349,7 @@ impl Host {
                         },
                     )
                     .await?;
+                failpoint("report");
                 return Ok(());
             }
             report.result = RunResult::Held;
