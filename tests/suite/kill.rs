@@ -3,6 +3,7 @@
 
 use crate::database::{Beside, on_files, server};
 use crate::harness::{binary, compiled};
+use rand::{RngExt, SeedableRng};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,9 +11,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use usher_demo::{MEMBERSHIPS_FILE, Organisation, USERS_FILE};
 
-const PEOPLE: u32 = 2_000;
-/// Moments over the whole of a run, and again over its last part, where it writes.
-const MOMENTS: u32 = 10;
+const PEOPLE: u32 = 1_200;
+/// Moments over the whole of a run, and as many over its last part.
+const MOMENTS: u32 = 50;
 
 struct Place {
     folder: TempDir,
@@ -310,29 +311,34 @@ fn distance(one: &[String], other: &[String]) -> usize {
     one.symmetric_difference(&other).count()
 }
 
-fn moments(run: Duration) -> impl Iterator<Item = Duration> {
-    let whole = (0..MOMENTS).map(move |at| run * (2 * at + 1) / (2 * MOMENTS));
-    let end = (0..MOMENTS).map(move |at| run * (6 * MOMENTS + 4 * at + 2) / (10 * MOMENTS));
-    whole.chain(end)
+/// Random moments of a run, the same in every test run: as a share of its whole length, from here to there.
+fn moments(seed: u64, from: f64, to: f64) -> impl Iterator<Item = f64> {
+    let mut random = rand::rngs::ChaCha8Rng::seed_from_u64(seed);
+    (0..MOMENTS).map(move |_| random.random_range(from..to))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f32_a_run_that_is_killed_leaves_the_old_state_or_the_new() {
+    killed_at(moments(1, 0.0, 1.0)).await;
+}
+
+/// Where it writes the most.
+#[tokio::test(flavor = "multi_thread")]
+async fn f32_a_run_that_is_killed_late_leaves_the_old_state_or_the_new() {
+    killed_at(moments(2, 0.5, 1.05)).await;
+}
+
+async fn killed_at(moments: impl Iterator<Item = f64>) {
     let place = Place::prepared().await;
-    let beside = place.open("old").await;
-    let old = state(&beside).await;
-    beside.close().await;
-    place.copy("calm").await;
+    let (old, new) = place.calm().await;
+    place.copy("timed").await;
     let began = Instant::now();
-    assert_eq!(place.usher("calm", &["sync", "--yes"]).status().unwrap().code(), Some(0));
+    assert_eq!(place.usher("timed", &["sync", "--yes"]).status().unwrap().code(), Some(0));
     let undisturbed = began.elapsed();
-    let beside = place.open("calm").await;
-    let new = state(&beside).await;
-    beside.close().await;
-    assert!(distance(&old, &new) > 1_000, "the source changed too little");
+    assert!(distance(&old, &new) > 500, "the source changed too little");
 
     let (mut interrupted, mut taken_over) = (0, 0);
-    for (number_of, moment) in moments(undisturbed).enumerate() {
+    for (number_of, moment) in moments.map(|share| undisturbed.mul_f64(share)).enumerate() {
         let name = format!("killed-{number_of}");
         place.copy(&name).await;
         let mut run = place.usher(&name, &["sync", "--yes"]).spawn().unwrap();
