@@ -374,3 +374,82 @@ async fn killed_at(moments: impl Iterator<Item = f64>) {
     }
     assert!(interrupted > 5 && taken_over > 5, "{interrupted} were interrupted, {taken_over} held a lease");
 }
+
+impl Place {
+    /// A run of the binary by way of another program.
+    fn by_way_of(&self, name: &str, program: &str, words: &[&str]) -> Command {
+        let inner = self.usher(name, &["--json", "sync", "--yes"]);
+        let mut command = Command::new(program);
+        command.args(words).arg(inner.get_program()).args(inner.get_args());
+        command.stdin(Stdio::null());
+        command
+    }
+}
+
+/// A disk that is full, as a limit on what a file may hold: the kernel refuses to write beyond it.
+#[tokio::test(flavor = "multi_thread")]
+async fn f34_a_full_disk_is_said_and_loses_nothing() {
+    if !on_files() {
+        return;
+    }
+    let place = Place::prepared().await;
+    let (old, new) = place.calm().await;
+    let size = std::fs::metadata(place.data("old").join("usher.db")).unwrap().len();
+    let mut refused = 0;
+    // Room for nothing, for a part of the read, for the read but not the plan, and so on.
+    for (at, more) in [0, 200, 800, 2_000, 3_000].into_iter().enumerate() {
+        let name = format!("full-{at}");
+        place.copy(&name).await;
+        let blocks = size / 1024 / 2 + more;
+        let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+        let ended = place.by_way_of(&name, "bash", &["-c", &limited, "-"]).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+        let beside = place.open(&name).await;
+        let left = state(&beside).await;
+        beside.close().await;
+        if ended.status.code() == Some(0) {
+            assert_eq!(distance(&left, &new), 0, "{said}");
+            continue;
+        }
+        refused += 1;
+        assert_eq!(ended.status.code(), Some(1), "{said}");
+        assert!(said.contains("\"storage\"") && said.contains("check the disk"), "{said}");
+        assert_eq!(distance(&left, &old), 0, "{said}");
+        place.recovers(&name, &new, "a full disk").await;
+    }
+    assert!(refused >= 2, "{refused} were refused");
+}
+
+/// A disk that can't be written: a folder of somebody else's, which this user may only read.
+#[tokio::test(flavor = "multi_thread")]
+async fn f34_a_read_only_disk_is_said_and_loses_nothing() {
+    if !on_files() {
+        return;
+    }
+    let place = Place::prepared().await;
+    let (old, new) = place.calm().await;
+    place.copy("read-only").await;
+    let data = place.data("read-only");
+    let mode = |mode: u32| std::os::unix::fs::PermissionsExt::from_mode(mode);
+    for (path, bits) in
+        [(place.folder.path().to_path_buf(), 0o755), (data.clone(), 0o555), (data.join("usher.db"), 0o444)]
+    {
+        std::fs::set_permissions(path, mode(bits)).unwrap();
+    }
+    let root = rustix::process::getuid().is_root();
+    let ended = if root {
+        let words = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+        place.by_way_of("read-only", "setpriv", &words).output().unwrap()
+    } else {
+        place.by_way_of("read-only", "env", &[]).output().unwrap()
+    };
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{said}{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(said.contains("usher.db can't be opened") && said.contains("readonly"), "{said}");
+    std::fs::set_permissions(&data, mode(0o700)).unwrap();
+    std::fs::set_permissions(data.join("usher.db"), mode(0o600)).unwrap();
+    let beside = place.open("read-only").await;
+    assert_eq!(distance(&state(&beside).await, &old), 0);
+    beside.close().await;
+    place.recovers("read-only", &new, "a read-only disk").await;
+}

@@ -288,3 +288,62 @@ async fn f31_settings_are_shown_again_and_changed_one_by_one() {
     let saved = inst.json(0, &["connect", "csv"]).await;
     assert_eq!((&saved["rules"]["grace_days"], &saved["scope"]["chosen"][0]), (&3.into(), &"g-eng".into()));
 }
+
+#[tokio::test]
+async fn f87_every_change_is_kept_and_can_be_filtered_and_taken_away() {
+    let inst = connected(&[]).await;
+    sync(&inst, 0).await;
+    inst.pass_days(1);
+    inst.file(
+        "users.csv",
+        USERS
+            .replace("Bob,bob@", "Robert,bob@")
+            .replace("4,dan@acme.example,Dan,dan@acme.example,true,\n", ""),
+    );
+    sync(&inst, 0).await;
+    inst.pass_days(31);
+    sync(&inst, 0).await;
+    let changes = async |words: &[&str]| {
+        let all = inst.json(0, &[&["runs", "changes"][..], words].concat()).await;
+        all.as_array().unwrap().clone()
+    };
+    assert_eq!(changes(&[]).await.len(), 7 + 7 + 9 + 2 + 1);
+    assert_eq!(changes(&["--run", "2"]).await.len(), 2);
+    let bob = changes(&["--who", "bob@acme.example", "--kind", "user"]).await;
+    assert_eq!(bob.len(), 2);
+    assert_eq!(bob[1]["changes"]["displayName"], serde_json::json!(["Bob", "Robert"]));
+    assert_eq!(
+        (&bob[1]["run"], &bob[1]["connection"], &bob[1]["by"]),
+        (&2.into(), &"csv".into(), &"command line".into())
+    );
+    assert_eq!(bob[1]["at"], "2026-03-03T08:00:00Z");
+    // Who is gone is still there in what happened to him.
+    let dan: Vec<_> =
+        changes(&["--who", "dan@acme.example"]).await.iter().map(|change| change["action"].clone()).collect();
+    assert_eq!(dan, ["create", "deactivate", "delete"]);
+    assert_eq!(
+        changes(&["--since", "2026-03-03T00:00:00Z", "--until", "2026-03-04T00:00:00Z"]).await.len(),
+        2
+    );
+    assert_eq!(changes(&["--field", "displayName", "--action", "update"]).await.len(), 1);
+    assert_eq!(changes(&["--group", "G-sales", "--kind", "membership"]).await.len(), 4);
+
+    let csv = inst.usher(&["runs", "changes", "--run", "2", "--format", "csv"]).await.ended(0).out;
+    let lines: Vec<_> = csv.lines().collect();
+    assert_eq!(lines[0], "at,run,connection,by,kind,action,name,id,member,field,before,after");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains(",update,bob@acme.example,")
+                && line.ends_with(",displayName,Bob,Robert")),
+        "{csv}"
+    );
+    let jsonl = inst.usher(&["runs", "changes", "--run", "2", "--format", "jsonl"]).await.ended(0).out;
+    assert_eq!(jsonl.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).count(), 2);
+    let read = inst.usher(&["runs", "changes", "--run", "2"]).await.ended(0).out;
+    assert!(read.contains("displayName: Bob → Robert"), "{read}");
+    let none = inst.usher(&["runs", "changes", "--action", "unlink"]).await.ended(0).out;
+    assert!(none.contains("Nothing was changed like that"), "{none}");
+    inst.usher(&["runs", "changes", "--since", "yesterday"]).await.ended(2);
+    inst.usher(&["runs", "changes", "--run", "99"]).await.ended(2);
+}

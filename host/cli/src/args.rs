@@ -118,6 +118,17 @@ pub enum DatabaseCommand {
     },
 }
 
+/// How changes are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// To be read.
+    Lines,
+    /// A table for a spreadsheet: one row a field.
+    Csv,
+    /// JSON lines: one object a change.
+    Jsonl,
+}
+
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
@@ -268,6 +279,39 @@ pub enum RunsCommand {
         /// Show every line of its plan
         #[arg(long)]
         lines: bool,
+    },
+    /// List or export what was changed: every field, before and after
+    #[command(
+        after_help = "Examples:\n  usher runs changes --who ann@acme.example\n  usher runs changes --since 2026-03-01 --field department\n  usher runs changes --format csv > changes.csv"
+    )]
+    Changes {
+        /// Of this run
+        #[arg(long, value_name = "RUN")]
+        run: Option<i64>,
+        /// About this user: userName, id or source id
+        #[arg(long, value_name = "WHO", conflicts_with = "group")]
+        who: Option<String>,
+        /// About this group and its members: name, id or source id
+        #[arg(long, value_name = "GROUP")]
+        group: Option<String>,
+        /// From this day or moment on: 2026-03-01, 2026-03-01T08:00:00Z
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        /// Before this day or moment
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// Only of this kind
+        #[arg(long, value_parser = ["user", "group", "membership"])]
+        kind: Option<String>,
+        /// Only with this action
+        #[arg(long, value_parser = ["create", "link", "update", "reactivate", "deactivate", "delete", "unlink", "add", "remove"])]
+        action: Option<String>,
+        /// Only of this field
+        #[arg(long, value_name = "NAME")]
+        field: Option<String>,
+        /// As lines to read, as CSV, or as one JSON object a line
+        #[arg(long, value_enum, default_value_t = Format::Lines)]
+        format: Format,
     },
 }
 

@@ -43,7 +43,7 @@ pub use failpoint::failpoint;
 pub use findings::{Finding, Standing};
 pub use groups::{GroupRow, MemberRow};
 pub use leases::Lease;
-pub use lines::{LineRow, Tally};
+pub use lines::{AppliedChange, ChangeFilter, LineRow, Tally};
 pub use managers::ManagerRow;
 pub use matching::Match;
 pub use mirror::{EffectiveCounts, Sighting};

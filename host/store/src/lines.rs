@@ -58,6 +58,40 @@ const BEFORE: &str = "COALESCE(SUM(CASE WHEN l.run <> $2 THEN 1 ELSE 0 END), 0)"
 const GONE_BEFORE: &str = "COALESCE(SUM(CASE WHEN l.run <> $2 AND (l.action <> 'deactivate'
     OR l.changes->'leaving' IS NOT NULL) THEN 1 ELSE 0 END), 0)";
 
+/// Which changes are wanted; none of a kind means all.
+#[derive(Clone, Debug, Default)]
+pub struct ChangeFilter {
+    /// Of this run.
+    pub run: Option<i64>,
+    /// From this moment, milliseconds since 1970.
+    pub since: Option<i64>,
+    /// Before this moment.
+    pub until: Option<i64>,
+    /// About this record of the directory, also as a member or as the group of a membership.
+    pub record: Option<String>,
+    /// group, membership or user.
+    pub kind: Option<String>,
+    /// With this action.
+    pub action: Option<String>,
+    /// Of this field.
+    pub field: Option<String>,
+}
+
+/// A line of an applied run.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AppliedChange {
+    /// The run.
+    pub run: i64,
+    /// When it was applied, milliseconds since 1970.
+    pub at: i64,
+    /// The connection's name at the time.
+    pub connection: String,
+    /// Who started it.
+    pub by: String,
+    /// The line.
+    pub line: LineRow,
+}
+
 /// Where a page of lines ended.
 pub type After<'a> = (&'a str, &'a str, &'a str);
 
@@ -125,6 +159,63 @@ impl Store {
         .fetch_one(self.pool())
         .await?;
         page(&row)
+    }
+
+    /// The next changes that were applied, after a place, oldest first.
+    pub async fn applied_changes(
+        &self,
+        tenant: i64,
+        filter: &ChangeFilter,
+        after: (i64, After<'_>),
+        limit: i64,
+    ) -> Result<Vec<AppliedChange>, StoreError> {
+        let (run, after) = after;
+        let row = self
+            .query(
+                "SELECT json_group_array(json_object('run', run, 'at', at, 'connection', connection, 'by', started_by,
+                     'line', json_object('kind', kind, 'source_id', source_id, 'member_id', member_id, 'action', action,
+                         'record', record, 'member', member, 'name', name, 'reason', reason, 'changes', changes,
+                         'owns', owns, 'away', away))) FROM (
+                 SELECT l.*, r.finished_at AS at, r.connection_name AS connection, r.started_by
+                 FROM runs r CROSS JOIN lines l
+                 WHERE r.tenant = $1 AND r.applied = 1 AND l.tenant = $1 AND l.run = r.id
+                   AND (l.run, l.kind, l.source_id, l.member_id) > ($2, $3, $4, $5)
+                   AND ($6 = 0 OR r.id = $6) AND r.finished_at >= $7 AND r.finished_at < $8
+                   AND ($9 = '' OR l.record = $9 OR l.member = $9) AND ($10 = '' OR l.kind = $10)
+                   AND ($11 = '' OR l.action = $11) AND ($12 = '' OR l.changes->$12 IS NOT NULL)
+                 ORDER BY l.run, l.kind, l.source_id, l.member_id LIMIT $13)",
+            )
+            .bind(tenant)
+            .bind(run)
+            .bind(after.0)
+            .bind(after.1)
+            .bind(after.2)
+            .bind(filter.run.unwrap_or(0))
+            .bind(filter.since.unwrap_or(0))
+            .bind(filter.until.unwrap_or(i64::MAX))
+            .bind(filter.record.clone().unwrap_or_default())
+            .bind(filter.kind.clone().unwrap_or_default())
+            .bind(filter.action.clone().unwrap_or_default())
+            .bind(filter.field.clone().unwrap_or_default())
+            .bind(limit)
+            .fetch_one(self.pool())
+            .await?;
+        page(&row)
+    }
+
+    /// The id that a user had by whose name or source id he is remembered in the history, if he is no longer there.
+    pub async fn record_once_named(&self, tenant: i64, who: &str) -> Result<Option<String>, StoreError> {
+        let row = self
+            .query(
+                "SELECT l.record FROM lines l JOIN runs r ON r.tenant = l.tenant AND r.id = l.run
+                 WHERE l.tenant = $1 AND r.applied = 1 AND l.kind = 'user' AND (l.name = $2 OR l.source_id = $2 OR l.record = $2)
+                 ORDER BY l.run DESC LIMIT 1",
+            )
+            .bind(tenant)
+            .bind(who)
+            .fetch_optional(self.pool())
+            .await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
 
     /// All applied lines about one directory record, newest run first, with the run's number.

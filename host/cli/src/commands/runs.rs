@@ -1,12 +1,13 @@
 //! `usher runs`: what ran, and what came of it.
 
+use super::changes::{self, Asked};
 use crate::args::RunsCommand;
 use crate::console::Tone;
 use crate::context::Context;
 use crate::error::{CliError, Status};
 use crate::show;
 use serde_json::{Value as Json, json};
-use usher_store::Run;
+use usher_store::{ChangeFilter, Run};
 use usher_sync::Report;
 
 fn run_json(run: &Run) -> Json {
@@ -53,6 +54,12 @@ pub async fn runs(command: RunsCommand, context: &mut Context) -> Result<Status,
                     .collect();
                 context.console.table(&["Run", "Connection", "For", "Result", "Plan", "Started", "By"], rows);
             }
+        }
+        RunsCommand::Changes { run, who, group, since, until, kind, action, field, format } => {
+            let moment = |text: Option<String>| text.as_deref().map(changes::moment).transpose();
+            let (since, until) = (moment(since)?, moment(until)?);
+            let filter = ChangeFilter { run, since, until, record: None, kind, action, field };
+            return changes::changes(Asked { filter, who, group, format }, context).await;
         }
         RunsCommand::Show { run, lines } => {
             let run = store.run(tenant.id, run).await?;
