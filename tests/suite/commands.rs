@@ -338,3 +338,20 @@ async fn f91_a_plugin_that_takes_a_bundled_ones_place_says_so_and_can_go_again()
     inst.usher(&["plugin", "remove", "csv"]).await.ended(0);
     assert_eq!(inst.json(0, &["sync", "--yes"]).await["result"], "unchanged");
 }
+
+#[tokio::test]
+async fn f91_limits_are_the_operators() {
+    let inst = connected(&[]).await;
+    let shown = inst.json(0, &["plugin", "limits", "csv"]).await;
+    assert_eq!((&shown["limits"]["cpu_ms"], &shown["set"]), (&5_000.into(), &json!({})));
+    inst.usher(&["plugin", "limits", "csv", "--set", "transfer_bytes=100"]).await.ended(0);
+    let report = sync(&inst, 1).await;
+    assert_eq!(report["fault"]["class"], "plugin", "{report:#}");
+    let text = inst.usher(&["plugin", "limits", "csv"]).await.ended(0).out;
+    assert!(text.contains("transfer_bytes\t100\tthe host's own: 16777216"), "{text}");
+    inst.usher(&["plugin", "limits", "csv", "--set", "transfer_bytes="]).await.ended(0);
+    sync(&inst, 0).await;
+    for wrong in ["cpu=1", "cpu_ms=fast", "cpu_ms"] {
+        inst.usher(&["plugin", "limits", "csv", "--set", wrong]).await.ended(2);
+    }
+}

@@ -539,6 +539,17 @@ pub enum PluginCommand {
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },
+    /// Show or set what a plugin may use: processor time, memory, what it hands over
+    #[command(
+        after_help = "Examples:\n  usher plugin limits csv\n  usher plugin limits csv --set memory_bytes=536870912 --set cpu_ms=20000\n  usher plugin limits csv --set cpu_ms=      back to the host's own"
+    )]
+    Limits {
+        /// Its id
+        id: String,
+        /// A limit; an empty value takes it back to the host's own
+        #[arg(long = "set", value_name = "NAME=NUMBER")]
+        set: Vec<String>,
+    },
     /// Forget an added plugin
     Remove {
         /// Its id

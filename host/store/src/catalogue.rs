@@ -88,6 +88,38 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
+    /// The limits that the operator set for a plugin: an object of names and numbers, empty where none is set.
+    pub async fn plugin_limits(&self, tenant: i64, id: &str) -> Result<serde_json::Value, StoreError> {
+        let row = self
+            .query("SELECT limits FROM plugin_limits WHERE tenant = $1 AND plugin = $2")
+            .bind(tenant)
+            .bind(id)
+            .fetch_optional(self.pool())
+            .await?;
+        match row {
+            Some(row) => document(&row.try_get::<String, _>(0)?, "limits"),
+            None => Ok(serde_json::json!({})),
+        }
+    }
+
+    /// Sets the limits of a plugin, or takes them away where there are none.
+    pub async fn set_plugin_limits(
+        &self,
+        tenant: i64,
+        id: &str,
+        limits: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<(), StoreError> {
+        let sql = if limits.is_empty() {
+            "DELETE FROM plugin_limits WHERE tenant = $1 AND plugin = $2 AND $3 <> ''"
+        } else {
+            "INSERT INTO plugin_limits (tenant, plugin, limits) VALUES ($1, $2, $3)
+             ON CONFLICT (tenant, plugin) DO UPDATE SET limits = EXCLUDED.limits"
+        };
+        let limits = text(limits, "limits")?;
+        self.query(sql).bind(tenant).bind(id).bind(limits).execute(self.pool()).await?;
+        Ok(())
+    }
+
     /// Forgets an added plugin.
     pub async fn remove_plugin(&self, tenant: i64, id: &str) -> Result<(), StoreError> {
         self.query("DELETE FROM plugins WHERE tenant = $1 AND id = $2")

@@ -13,12 +13,13 @@ use usher_model::content_hash;
 const PAGE: i64 = 1000;
 
 /// Every table, those that others refer to first.
-const TABLES: [&str; 26] = [
+const TABLES: [&str; 27] = [
     "tenants",
     "connections",
     "plugin_storage",
     "secrets",
     "plugins",
+    "plugin_limits",
     "policies",
     "leases",
     "runs",

@@ -44,6 +44,8 @@ pub struct Entry {
     pub grant: Grant,
     /// Whether it comes with the host.
     pub bundled: bool,
+    /// The limits that the operator set, by name.
+    pub limits: serde_json::Value,
 }
 
 /// Finds plugins.
@@ -62,6 +64,7 @@ impl Catalogue {
     /// The plugin of this id: an added one before a bundled one.
     pub async fn find(&self, tenant: i64, id: &str) -> Result<Entry, PluginError> {
         let failed = |source| PluginError::Load { id: id.to_owned(), source: Box::new(source) };
+        let limits = self.store.plugin_limits(tenant, id).await?;
         let added = self.store.plugins(tenant).await?.into_iter().find(|added| added.id == id);
         if let Some(added) = added {
             let wasm = self.store.plugin_wasm(tenant, id).await?;
@@ -69,13 +72,13 @@ impl Catalogue {
             if plugin.hash() != added.hash {
                 return Err(PluginError::Changed { id: id.to_owned() });
             }
-            return Ok(Entry { plugin, grant: Grant { interfaces: added.granted }, bundled: false });
+            return Ok(Entry { plugin, grant: Grant { interfaces: added.granted }, bundled: false, limits });
         }
         let bundled = usher_bundle::plugins().iter().find(|bundled| bundled.id == id);
         let Some(bundled) = bundled else { return Err(PluginError::Unknown { id: id.to_owned() }) };
         let plugin = self.runtime.load(bundled.wasm).await.map_err(failed)?;
         let grant = Grant { interfaces: plugin.asks() };
-        Ok(Entry { plugin, grant, bundled: true })
+        Ok(Entry { plugin, grant, bundled: true, limits })
     }
 
     /// Whether a plugin of this id comes with the host.

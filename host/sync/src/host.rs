@@ -95,7 +95,7 @@ impl Host {
                 &entry.plugin,
                 &entry.grant,
                 services.offer(),
-                &self.options.method_limits,
+                &limits(&self.options.method_limits, entry)?,
                 services.environment(seed),
             )
             .await
@@ -160,7 +160,7 @@ impl Host {
                 &entry.plugin,
                 &entry.grant,
                 services.offer(),
-                &self.options.policy_limits,
+                &limits(&self.options.policy_limits, entry)?,
                 services.environment(0),
             )
             .await
@@ -190,6 +190,18 @@ impl Host {
             )
         })
     }
+}
+
+/// The host's limits, with those that the operator set for this plugin.
+fn limits(base: &Limits, entry: &Entry) -> Result<Limits, Fault> {
+    base.overridden(&entry.limits).map_err(|error| {
+        let id = &entry.plugin.about().id;
+        Fault::new(
+            Class::Settings,
+            format!("plugin {id}: {error}"),
+            format!("see `usher plugin limits {id}`"),
+        )
+    })
 }
 
 fn words(problems: Vec<Problem>) -> Vec<String> {

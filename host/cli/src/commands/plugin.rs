@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::{CliError, Status, words};
 use serde_json::{Value as Json, json};
 use std::path::Path;
-use usher_runtime::{Grant, Plugin};
+use usher_runtime::{Grant, Kind, Limits, Plugin};
 use usher_store::{AddedPlugin, Store};
 
 async fn from_file(context: &mut Context, file: &Path) -> Result<(Plugin, Vec<u8>), CliError> {
@@ -68,6 +68,53 @@ fn settings(context: &mut Context, schema: &Json) {
         })
         .collect();
     context.console.table(&["Setting", "", "Default", "What it is"], rows);
+}
+
+/// Shows a plugin's limits, after setting some.
+async fn limits(
+    context: &mut Context,
+    store: &Store,
+    tenant: i64,
+    id: &str,
+    set: &[String],
+) -> Result<(), CliError> {
+    let host = context.host().await?;
+    let entry = host.catalogue().find(tenant, id).await?;
+    let own = match entry.plugin.about().kind {
+        Kind::Policy => Limits::policy(),
+        Kind::Method | Kind::Receiver => Limits::method(),
+    };
+    let mut given = entry.limits.as_object().cloned().unwrap_or_default();
+    for pair in set {
+        let wrong = || CliError::usage(format!("--set {pair} is no limit"), "write --set cpu_ms=20000");
+        let (name, value) = pair.split_once('=').ok_or_else(wrong)?;
+        if value.is_empty() {
+            given.remove(name);
+        } else {
+            given.insert(name.to_owned(), value.parse::<u64>().map_err(|_| wrong())?.into());
+        }
+    }
+    let now = own.overridden(&Json::Object(given.clone())).map_err(|error| {
+        CliError::usage(error.to_string(), format!("`usher plugin limits {id}` shows their names"))
+    })?;
+    if !set.is_empty() {
+        store.set_plugin_limits(tenant, id, &given).await?;
+    }
+    let (own, now) = (json!(own), json!(now));
+    if context.console.is_json() {
+        context.console.json(&json!({ "plugin": id, "limits": now, "set": given }));
+        return Ok(());
+    }
+    let names = now.as_object().cloned().unwrap_or_default();
+    let rows = names
+        .iter()
+        .map(|(name, value)| {
+            let host = own.get(name).filter(|own| *own != value).map(|own| format!("the host's own: {own}"));
+            vec![name.clone(), value.to_string(), host.unwrap_or_default()]
+        })
+        .collect();
+    context.console.table(&["Limit", "A call may use", ""], rows);
+    Ok(())
 }
 
 /// The connections and policies that run a plugin.
@@ -211,6 +258,7 @@ pub async fn plugin(command: PluginCommand, context: &mut Context) -> Result<Sta
             store.add_plugin(tenant.id, &added, &wasm, context.now()).await?;
             done(context, &card(&plugin), &format!("{} {} is added.", added.id, added.version));
         }
+        PluginCommand::Limits { id, set } => limits(context, &store, tenant.id, &id, &set).await?,
         PluginCommand::Remove { id } => {
             let added = store.plugins(tenant.id).await?;
             if !added.iter().any(|plugin| plugin.id == id) {

@@ -62,6 +62,14 @@ CREATE TABLE plugins (
     PRIMARY KEY (tenant, id)
 );
 
+-- Limits of plugins that the operator set, by name; the others are the host's.
+CREATE TABLE plugin_limits (
+    tenant      BIGINT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    plugin      TEXT COLLATE "C"   NOT NULL,
+    limits      TEXT COLLATE "C"   NOT NULL,            -- JSON: names and numbers
+    PRIMARY KEY (tenant, plugin)
+);
+
 CREATE TABLE policies (
     tenant      BIGINT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
     name        TEXT COLLATE "C"   NOT NULL,

@@ -18,3 +18,11 @@ CREATE INDEX groups_edited ON groups (tenant, edited) WHERE edited <> 0;
 
 -- away: 1 somebody loses something, 2 a value is cleared; the guard counts both and looks back over a day of runs.
 CREATE INDEX lines_away ON lines (tenant, run, kind, away) WHERE away <> 0;
+
+-- Limits of plugins that the operator set, by name; the others are the host's.
+CREATE TABLE plugin_limits (
+    tenant      BIGINT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    plugin      TEXT   NOT NULL,
+    limits      TEXT   NOT NULL,            -- JSON: names and numbers
+    PRIMARY KEY (tenant, plugin)
+);
