@@ -199,3 +199,22 @@ async fn more_records_than_one_question_holds_are_all_asked_for() {
     let report = source.takes(&script).await;
     assert_eq!((report.users.deactivated, report.users.quarantined), (428, 2), "{report:#?}");
 }
+
+#[tokio::test]
+async fn f34_a_source_that_asks_for_patience_is_asked_again() {
+    let directory = Directory::new().await;
+    let source = directory.scripted("acme", &Script::full(trio())).await;
+    source.sync().await;
+    let mut script = Script::full(without(&["cat"])).lookup_user("cat", Answer::Gone);
+    script.faults = CallFaults {
+        lookup: Some(Fault::Throttled(Some(0))),
+        lookup_times: Some(3),
+        ..CallFaults::default()
+    };
+    let report = source.takes(&script).await;
+    assert_eq!(report.users.deactivated, 1, "{report:#?}");
+    // Longer than a host waits: the run ends, and the next one asks again.
+    let mut script = Script::full(without(&["bob", "cat"])).lookup_user("bob", Answer::Gone);
+    script.faults = CallFaults { lookup: Some(Fault::Throttled(Some(600))), ..CallFaults::default() };
+    source.refuses(&script, Class::Throttled).await;
+}

@@ -125,7 +125,8 @@ impl Services {
         self.by_interface.retain(|interface, _| wanted(interface));
     }
 
-    pub(crate) fn has(&self, interface: &str) -> bool {
+    /// Whether this interface is among them.
+    pub fn has(&self, interface: &str) -> bool {
         self.by_interface.contains_key(interface)
     }
 

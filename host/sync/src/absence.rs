@@ -3,7 +3,7 @@
 use crate::fault::Fault;
 use crate::host::Host;
 use crate::progress::{Phase, Progress};
-use crate::read::Sealed;
+use crate::read::{Patience, Sealed};
 use crate::stage::{WITHOUT_BASE, stage};
 use usher_model::MemberKind;
 use usher_runtime::contract::model::ObjectRef;
@@ -137,7 +137,14 @@ impl Prover<'_> {
     /// Asks for records and stages the answers. Every reference has a row in the overlay afterwards, so that the next question is
     /// about others. Gives how many stay unknown.
     async fn ask(&mut self, refs: Vec<ObjectRef>, doubt: Doubt) -> Result<u64, Fault> {
-        let answers = self.method.lookup(&refs).await.map_err(|error| Fault::of_call(self.plugin, error))?;
+        let mut patience = Patience::default();
+        let answers = loop {
+            match self.method.lookup(&refs).await {
+                Ok(answers) => break answers,
+                Err(error) if patience.wait(&error).await => {}
+                Err(error) => return Err(Fault::of_call(self.plugin, error)),
+            }
+        };
         let mut staging = self.host.store.stage(self.lease, self.sealed.read).await?;
         let mut unknown = 0;
         let mut users = Vec::new();

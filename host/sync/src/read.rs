@@ -18,7 +18,7 @@ use usher_store::{Connection, Lease, OpenRead, Read, Sighting, Store, UnknownRec
 
 /// A throttled source is waited for in the host up to this long; longer waits end the run, which goes on by its token.
 const WAIT: Duration = Duration::from_secs(30);
-/// How often one page is waited for.
+/// How often one page, or one answer, is waited for.
 const WAITS: u32 = 10;
 /// How often a read that lost its place is begun again before that is the plugin's fault.
 const RESTARTS: u32 = 3;
@@ -109,7 +109,14 @@ impl Reader<'_> {
             .begin_read(self.lease, self.connection.id, &basis, cursor.is_some(), fresh, self.host.now())
             .await?;
         self.services.begin_again(&open.storage);
-        let mut pages = Pages { open, position: Position::Fresh, seen: 0, empty: 0, total: 0, waits: 0 };
+        let mut pages = Pages {
+            open,
+            position: Position::Fresh,
+            seen: 0,
+            empty: 0,
+            total: 0,
+            patience: Patience::default(),
+        };
         pages.position = match (&pages.open.position, cursor) {
             (Some(token), _) => Position::Resume(token.clone()),
             (None, Some(cursor)) => Position::Since(cursor.to_owned()),
@@ -137,16 +144,12 @@ impl Reader<'_> {
                 return Ok(Some(Ended::CursorExpired));
             }
             Err(CallError::Fault(Answer::ResumeLost)) => return Ok(Some(Ended::ResumeLost)),
-            Err(CallError::Fault(Answer::Throttled(Some(seconds))))
-                if Duration::from_secs(seconds.into()) <= WAIT && pages.waits < WAITS =>
-            {
-                pages.waits += 1;
-                tokio::time::sleep(Duration::from_secs(seconds.into())).await;
-                return Ok(None);
-            }
-            Err(error) => return Err(Fault::of_call(plugin, error)),
+            Err(error) => match pages.patience.wait(&error).await {
+                true => return Ok(None),
+                false => return Err(Fault::of_call(plugin, error)),
+            },
         };
-        pages.waits = 0;
+        pages.patience = Patience::default();
         pages.seen += 1;
         pages.total += page.changes.len() as u64;
         pages.empty = if page.changes.is_empty() { pages.empty + 1 } else { 0 };
@@ -236,5 +239,23 @@ struct Pages {
     seen: u64,
     empty: u32,
     total: u64,
-    waits: u32,
+    patience: Patience,
+}
+
+/// How often a throttled source was waited for in a row.
+#[derive(Default)]
+pub struct Patience(u32);
+
+impl Patience {
+    /// Waits, if that is what the source asks for and it is worth it: then the call is made again.
+    pub async fn wait(&mut self, error: &CallError) -> bool {
+        let CallError::Fault(Answer::Throttled(Some(seconds))) = error else { return false };
+        let wait = Duration::from_secs((*seconds).into());
+        if wait > WAIT || self.0 >= WAITS {
+            return false;
+        }
+        self.0 += 1;
+        tokio::time::sleep(wait).await;
+        true
+    }
 }

@@ -10,6 +10,14 @@ use std::path::Path;
 use usher_runtime::{Grant, Kind, Limits, Plugin};
 use usher_store::{AddedPlugin, Store};
 
+/// What a plugin asks for and nobody serves, as a sentence: such a plugin can be added, and not be run.
+fn unserved(context: &Context, plugin: &Plugin) -> Option<String> {
+    let offered = usher_services::Services::new(context.clock()).offer();
+    let missing: Vec<_> = plugin.asks().into_iter().filter(|asked| !offered.has(asked)).collect();
+    (!missing.is_empty())
+        .then(|| format!("this host doesn't serve {} yet: it can't be run", missing.join(", ")))
+}
+
 async fn from_file(context: &mut Context, file: &Path) -> Result<(Plugin, Vec<u8>), CliError> {
     let place = file.display();
     let wasm = std::fs::read(file).map_err(|error| {
@@ -187,24 +195,28 @@ pub async fn plugin(command: PluginCommand, context: &mut Context) -> Result<Sta
             let (plugin, _) = from_file(context, &file).await?;
             let grant = Grant { interfaces: plugin.asks() };
             let admitted = plugin.admit(&grant);
+            let unserved = unserved(context, &plugin);
             if context.console.is_json() {
                 let mut value = card(&plugin);
                 if let Some(value) = value.as_object_mut() {
-                    value.insert("ok".to_owned(), admitted.is_ok().into());
-                    value.insert(
-                        "problem".to_owned(),
-                        admitted.as_ref().err().map(ToString::to_string).into(),
-                    );
+                    let problem = admitted.as_ref().err().map(ToString::to_string);
+                    let problem = problem.or_else(|| unserved.clone());
+                    value.insert("ok".to_owned(), problem.is_none().into());
+                    value.insert("problem".to_owned(), problem.into());
                 }
                 context.console.json(&value);
             } else {
                 print(context, &plugin);
                 match &admitted {
+                    Ok(_) if unserved.is_some() => {
+                        context.console.line(format!("  {}", unserved.clone().unwrap_or_default()));
+                    }
                     Ok(_) => context.console.line("  It could be added: `usher plugin add`."),
                     Err(refusal) => context.console.line(format!("  It can't be added: {refusal}")),
                 }
             }
-            return Ok(if admitted.is_ok() { Status::Done } else { Status::Failed });
+            let fit = admitted.is_ok() && unserved.is_none();
+            return Ok(if fit { Status::Done } else { Status::Failed });
         }
         PluginCommand::Add { file, yes } => {
             let (plugin, wasm) = from_file(context, &file).await?;

@@ -116,8 +116,15 @@ impl Player {
     }
 
     /// Answers about single records.
-    pub fn lookup(&self, refs: &[ObjectRef]) -> Result<Vec<Presence>, Fault> {
-        unless(&self.script.faults.lookup)?;
+    pub fn lookup(&mut self, refs: &[ObjectRef]) -> Result<Vec<Presence>, Fault> {
+        match &mut self.script.faults.lookup_times {
+            Some(0) => {}
+            Some(times) => {
+                *times -= 1;
+                unless(&self.script.faults.lookup)?;
+            }
+            None => unless(&self.script.faults.lookup)?,
+        }
         Ok(refs.iter().map(|one| self.presence(one)).collect())
     }
 

@@ -270,6 +270,9 @@ pub struct CallFaults {
     pub members: Option<Fault>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lookup: Option<Fault>,
+    /// How often `lookup` faults before it answers; none: always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lookup_times: Option<u32>,
 }
 
 impl CallFaults {

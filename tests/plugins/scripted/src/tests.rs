@@ -238,7 +238,7 @@ fn lookup_gives_what_is_scripted_or_follows_the_full_read() {
 
 #[test]
 fn other_calls_fail_when_told_to() {
-    let example = Player::new(Script::parse(EXAMPLE).unwrap(), None);
+    let mut example = Player::new(Script::parse(EXAMPLE).unwrap(), None);
     assert_eq!(example.members("g", None), Err(contract::Fault::Network("no route".into())));
     assert_eq!(example.lookup(&[]), Err(contract::Fault::Throttled(None)));
     let report = example.check().unwrap();
@@ -253,7 +253,7 @@ fn patches_and_tombstones_show_in_what_is_left() {
     let groups = Player::new(example.clone(), None).groups(&everybody(None, None)).unwrap().groups;
     assert_eq!(groups[1].group.display_name.as_deref(), Some("A few"));
     let changes = example.fresh.changes.into_iter().chain(example.since["c1"].changes.clone());
-    let later = Player::new(Script::full(changes), None);
+    let mut later = Player::new(Script::full(changes), None);
     let refs = ["1", "2", "3"].map(|id| ObjectRef::User(id.into()));
     let presences = later.lookup(&refs).unwrap();
     assert!(matches!(&presences[0], Presence::Here(changes) if changes.len() == 2), "{presences:?}");
