@@ -339,7 +339,8 @@ async fn f87_every_change_is_kept_and_can_be_filtered_and_taken_away() {
         "{csv}"
     );
     let jsonl = inst.usher(&["runs", "changes", "--run", "2", "--format", "jsonl"]).await.ended(0).out;
-    assert_eq!(jsonl.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).count(), 2);
+    let objects: Vec<Value> = jsonl.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(objects.len(), 2);
     let read = inst.usher(&["runs", "changes", "--run", "2"]).await.ended(0).out;
     assert!(read.contains("displayName: Bob → Robert"), "{read}");
     let none = inst.usher(&["runs", "changes", "--action", "unlink"]).await.ended(0).out;

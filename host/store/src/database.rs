@@ -23,6 +23,10 @@ const CONNECTIONS: u32 = 4;
 /// Pages of cache for each connection, in KiB (negative, as SQLite wants it): the memory budget of a run leaves room for four of these.
 const CACHE: &str = "PRAGMA cache_size = -16384";
 
+/// Pages of the write-ahead log between two checkpoints, 32 MiB: a run writes the same pages of its tables over and over, and each checkpoint
+/// writes them once more.
+const CHECKPOINT: &str = "PRAGMA wal_autocheckpoint = 8192";
+
 /// Forward only; one that has landed is never edited.
 const SQLITE: [(i64, &str, &str); 2] = [
     (1, "start", include_str!("../migrations/sqlite/0001_start.sql")),
@@ -237,6 +241,7 @@ async fn prepare(engine: Engine, connection: &mut AnyConnection) -> Result<(), s
         "PRAGMA synchronous = NORMAL",
         "PRAGMA foreign_keys = ON",
         "PRAGMA temp_store = MEMORY",
+        CHECKPOINT,
         CACHE,
     ] {
         connection.execute(pragma).await?;

@@ -5,70 +5,32 @@ use crate::error::StoreError;
 use crate::leases::Lease;
 use crate::reads::Read;
 
-/// A user's source id stands for somebody who is in after this run.
-macro_rules! user_in {
-    ($id:literal) => {
-        concat!(
-            "(EXISTS (SELECT 1 FROM user_links l WHERE l.tenant = $1 AND l.connection = $3 AND l.source_id = ", $id,
-            " AND l.left_at IS NULL) AND NOT EXISTS (SELECT 1 FROM lines g WHERE g.tenant = $1 AND g.run = $4
-               AND g.kind = 'user' AND g.source_id = ", $id, " AND g.member_id = '' AND (g.action IN ('delete', 'unlink')
-               OR (g.action = 'deactivate' AND g.changes->>'leaving' IS NOT NULL)))
-             OR EXISTS (SELECT 1 FROM lines c WHERE c.tenant = $1 AND c.run = $4 AND c.kind = 'user'
-               AND c.source_id = ", $id, " AND c.member_id = '' AND c.action IN ('create', 'link', 'reactivate')))"
-        )
-    };
-}
-
-/// A group's source id stands for one that is in after this run.
-macro_rules! group_in {
-    ($id:literal) => {
-        concat!(
-            "(EXISTS (SELECT 1 FROM group_links l WHERE l.tenant = $1 AND l.connection = $3 AND l.source_id = ", $id,
-            ") AND NOT EXISTS (SELECT 1 FROM lines g WHERE g.tenant = $1 AND g.run = $4 AND g.kind = 'group'
-               AND g.source_id = ", $id, " AND g.member_id = '' AND g.action IN ('delete', 'unlink'))
-             OR EXISTS (SELECT 1 FROM lines c WHERE c.tenant = $1 AND c.run = $4 AND c.kind = 'group'
-               AND c.source_id = ", $id, " AND c.member_id = '' AND c.action IN ('create', 'link')))"
-        )
-    };
-}
-
-/// A pair of the overlay that the source has and whose both ends are in.
-macro_rules! wanted {
-    () => {
-        concat!(
-            "s.op <> 2 AND ",
-            group_in!("s.group_id"),
-            " AND ((s.kind = 'user' AND ",
-            user_in!("s.member_id"),
-            ") OR (s.kind = 'group' AND ",
-            group_in!("s.member_id"),
-            "))"
-        )
-    };
-}
-
-const GROUP_RECORD: &str = "COALESCE(
-    (SELECT l.record FROM group_links l WHERE l.tenant = $1 AND l.connection = $3 AND l.source_id = s.group_id),
-    (SELECT c.record FROM lines c WHERE c.tenant = $1 AND c.run = $4 AND c.kind = 'group' AND c.source_id = s.group_id
-        AND c.member_id = ''))";
-
-const MEMBER_RECORD: &str = "CASE WHEN s.kind = 'user' THEN COALESCE(
-    (SELECT l.record FROM user_links l WHERE l.tenant = $1 AND l.connection = $3 AND l.source_id = s.member_id),
-    (SELECT c.record FROM lines c WHERE c.tenant = $1 AND c.run = $4 AND c.kind = 'user' AND c.source_id = s.member_id
-        AND c.member_id = ''))
-    ELSE COALESCE(
-    (SELECT l.record FROM group_links l WHERE l.tenant = $1 AND l.connection = $3 AND l.source_id = s.member_id),
-    (SELECT c.record FROM lines c WHERE c.tenant = $1 AND c.run = $4 AND c.kind = 'group' AND c.source_id = s.member_id
-        AND c.member_id = '')) END";
-
-const NAMES: &str = "COALESCE((SELECT c.name FROM lines c WHERE c.tenant = $1 AND c.run = $4 AND c.kind = x.kind
-        AND c.source_id = x.member_id AND c.member_id = ''),
-    (SELECT u.user_name FROM users u WHERE u.tenant = $1 AND x.kind = 'user' AND u.id = x.member),
-    (SELECT g.display_name FROM groups g WHERE g.tenant = $1 AND x.kind = 'group' AND g.id = x.member), x.member_id)
-    || ' in ' ||
-    COALESCE((SELECT c.name FROM lines c WHERE c.tenant = $1 AND c.run = $4 AND c.kind = 'group'
-        AND c.source_id = x.group_id AND c.member_id = ''),
-    (SELECT g.display_name FROM groups g WHERE g.tenant = $1 AND g.id = x.record), x.group_id)";
+/// Pairs of the overlay with what both ends come to: the records that they are linked to or that this plan makes of them, what to call them, and
+/// whether the source has the pair and both ends are in after this run.
+const PAIRS: &str = "SELECT s.group_id, s.member_id, s.kind, s.op, COALESCE(gl.record, gn.record) AS record,
+        COALESCE(ul.record, ml.record, mn.record) AS member,
+        COALESCE(mn.name, mu.user_name, mg.display_name, s.member_id) || ' in '
+            || COALESCE(gn.name, gg.display_name, s.group_id) AS name,
+        CASE WHEN s.op <> 2
+            AND (gl.record IS NOT NULL AND COALESCE(gn.action, '') NOT IN ('delete', 'unlink')
+                OR COALESCE(gn.action, '') IN ('create', 'link'))
+            AND (ul.record IS NOT NULL AND ul.left_at IS NULL AND COALESCE(mn.action, '') NOT IN ('delete', 'unlink')
+                    AND NOT (COALESCE(mn.action, '') = 'deactivate' AND mn.changes->>'leaving' IS NOT NULL)
+                OR ml.record IS NOT NULL AND COALESCE(mn.action, '') NOT IN ('delete', 'unlink')
+                OR COALESCE(mn.action, '') IN ('create', 'link', 'reactivate'))
+            THEN 1 ELSE 0 END AS wanted
+    FROM staged_members s
+    LEFT JOIN group_links gl ON gl.tenant = $1 AND gl.connection = $3 AND gl.source_id = s.group_id
+    LEFT JOIN lines gn ON gn.tenant = $1 AND gn.run = $4 AND gn.kind = 'group' AND gn.source_id = s.group_id
+        AND gn.member_id = ''
+    LEFT JOIN groups gg ON gg.tenant = $1 AND gg.id = gl.record
+    LEFT JOIN lines mn ON mn.tenant = $1 AND mn.run = $4 AND mn.kind = s.kind AND mn.source_id = s.member_id
+        AND mn.member_id = ''
+    LEFT JOIN user_links ul ON s.kind = 'user' AND ul.tenant = $1 AND ul.connection = $3 AND ul.source_id = s.member_id
+    LEFT JOIN users mu ON mu.tenant = $1 AND mu.id = ul.record
+    LEFT JOIN group_links ml ON s.kind = 'group' AND ml.tenant = $1 AND ml.connection = $3 AND ml.source_id = s.member_id
+    LEFT JOIN groups mg ON mg.tenant = $1 AND mg.id = ml.record
+    WHERE s.tenant = $1 AND s.read = $2 AND s.op <> 0";
 
 async fn run(write: &mut Write, lease: Lease, read: Read, sql: String) -> Result<(), StoreError> {
     write
@@ -129,38 +91,35 @@ impl Store {
         let adds = format!(
             "{insert}
              SELECT $1, $4, 'membership', x.group_id, substr(x.kind, 1, 1) || ':' || x.member_id, 'add', x.record, x.member,
-                 {NAMES}, 'the source has it', '{{}}', 0, 0
-             FROM (SELECT s.group_id, s.member_id, s.kind, {GROUP_RECORD} AS record, {MEMBER_RECORD} AS member
-                 FROM staged_members s
-                 WHERE s.tenant = $1 AND s.read = $2 AND s.op <> 0 AND {wanted}) x
-             WHERE x.record IS NOT NULL AND x.member IS NOT NULL AND NOT EXISTS (SELECT 1 FROM memberships h
+                 x.name, 'the source has it', '{{}}', 0, 0
+             FROM ({PAIRS}) x
+             WHERE x.wanted = 1 AND NOT EXISTS (SELECT 1 FROM memberships h
                  WHERE h.tenant = $1 AND h.group_id = x.record AND h.member_id = x.member AND h.owner = $3)
-             ON CONFLICT DO NOTHING",
-            wanted = wanted!()
+             ON CONFLICT DO NOTHING"
         );
         run(&mut write, lease, read, adds).await?;
         if removals {
             let removes = format!(
                 "{insert}
                  SELECT $1, $4, 'membership', x.group_id, substr(x.kind, 1, 1) || ':' || x.member_id, 'remove', x.record,
-                     x.member, {NAMES}, CASE WHEN x.op = 2 THEN 'the source no longer has it' ELSE 'one of the two goes out' END,
+                     x.member, x.name,
+                     CASE WHEN x.op = 2 THEN 'the source no longer has it' ELSE 'one of the two goes out' END,
                      '{{}}', 0, 1
-                 FROM (SELECT s.group_id, s.member_id, s.kind, s.op, {GROUP_RECORD} AS record, {MEMBER_RECORD} AS member
-                     FROM staged_members s
-                     WHERE s.tenant = $1 AND s.read = $2 AND s.op <> 0 AND NOT ({wanted})) x
-                 WHERE EXISTS (SELECT 1 FROM memberships h
+                 FROM ({PAIRS}) x
+                 WHERE x.wanted = 0 AND EXISTS (SELECT 1 FROM memberships h
                      WHERE h.tenant = $1 AND h.group_id = x.record AND h.member_id = x.member AND h.owner = $3)
-                 ON CONFLICT DO NOTHING",
-                wanted = wanted!()
+                 ON CONFLICT DO NOTHING"
             );
             run(&mut write, lease, read, removes).await?;
             // What this connection added and the source doesn't know under the person's key: it is another one since he was linked anew.
             let strays = format!(
                 "{insert}
-                 SELECT $1, $4, 'membership', x.group_id, 'u:' || x.member_id, 'remove', x.record, x.member, {NAMES},
+                 SELECT $1, $4, 'membership', x.group_id, 'u:' || x.member_id, 'remove', x.record, x.member, x.name,
                      'the source has no such membership under this key', '{{}}', 0, 1
                  FROM (SELECT gl.source_id AS group_id, d.source_id AS member_id, 'user' AS kind, h.group_id AS record,
-                         h.member_id AS member
+                         h.member_id AS member,
+                         (SELECT u.user_name FROM users u WHERE u.tenant = $1 AND u.id = h.member_id) || ' in '
+                             || (SELECT g.display_name FROM groups g WHERE g.tenant = $1 AND g.id = h.group_id) AS name
                      FROM staged_users d CROSS JOIN user_links l CROSS JOIN memberships h CROSS JOIN group_links gl
                      WHERE d.tenant = $1 AND d.read = $2 AND d.op IN (1, 4, 5)
                        AND l.tenant = $1 AND l.connection = $3 AND l.source_id = d.source_id
