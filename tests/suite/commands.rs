@@ -248,7 +248,7 @@ async fn f26_a_name_cant_draw_lines_of_a_plan() {
     inst.usher(&["sync", "--yes"]).await.ended(0);
     inst.file(
         "users.csv",
-        "id,userName,displayName\n1,ann@acme.example,\"A\n  + user   zoe  new\u{1b}[2J\tat\u{202e} the source\"\n",
+        "id,userName,displayName\n1,ann@acme.example,\"A\n  + user   zoe  new\u{1b}[2J\tat\u{202e} the \u{fdd0}source\"\n",
     );
     for words in
         [&["plan"][..], &["sync", "--yes"], &["users", "list"], &["users", "show", "ann@acme.example"]]
@@ -257,7 +257,7 @@ async fn f26_a_name_cant_draw_lines_of_a_plan() {
         let text = ran.text();
         assert!(!text.lines().any(|line| line.starts_with("  + user   zoe")), "{text}");
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
-        assert!(text.contains(r"A\n  + user   zoe  new\u{1b}[2J\tat\u{202e} the source"), "{text}");
+        assert!(text.contains(r"A\n  + user   zoe  new\u{1b}[2J\tat\u{202e} the \u{fdd0}source"), "{text}");
     }
 }
 
@@ -354,4 +354,31 @@ async fn f91_limits_are_the_operators() {
     for wrong in ["cpu=1", "cpu_ms=fast", "cpu_ms"] {
         inst.usher(&["plugin", "limits", "csv", "--set", wrong]).await.ended(2);
     }
+}
+
+#[tokio::test]
+async fn f23_a_policy_can_be_tried_before_it_is_in_the_chain() {
+    let inst = synced(&[]).await;
+    let tried = async |words: &[&str], status| {
+        inst.usher(&[&["policy", "try"][..], words].concat()).await.ended(status)
+    };
+    let denied = tried(&["deny-list", "cat@acme.example", "--set", "entries=@alt.example"], 0).await;
+    assert!(denied.out.contains("leaves out: @alt.example matches cat@alt.example"), "{}", denied.out);
+    let kept = tried(&["deny-list", "ann@acme.example", "--set", "entries=@alt.example"], 0).await;
+    assert!(kept.out.contains("keeps"), "{}", kept.out);
+    assert_eq!(inst.json(0, &["policy", "list"]).await, json!([]));
+    // In the chain it is tried with its settings, or with others over them.
+    inst.usher(&["policy", "add", "deny-list", "--name", "mine", "--set", "entries=ann@acme.example"])
+        .await
+        .ended(0);
+    assert!(tried(&["mine", "ann@acme.example"], 0).await.out.contains("leaves out"));
+    assert!(
+        tried(&["mine", "ann@acme.example", "--set", "entries=bob@acme.example"], 0)
+            .await
+            .out
+            .contains("keeps")
+    );
+    tried(&["mine", "nobody@acme.example"], 2).await;
+    tried(&["no-such", "ann@acme.example"], 2).await;
+    assert_eq!(inst.users().await.len(), 7);
 }

@@ -77,3 +77,19 @@ async fn f09_at_a_terminal_a_connection_goes_when_its_name_is_typed() {
     typed(&place, &["disconnect", "csv"], "csv\n").await.ended(0);
     assert_eq!(place.json(0, &["status"]).await["connections"].as_array().map(Vec::len), Some(0));
 }
+
+#[tokio::test]
+async fn f28_at_a_terminal_a_connection_without_settings_is_asked_for_them() {
+    let place = Installation::new();
+    let users = place.file("users.csv", TEN);
+    let groups = place.file("groups.csv", "id,displayName\ng,Team\n");
+    // Files in the order in which they are asked for, then whether to save.
+    let ran = typed(&place, &["connect", "csv"], &format!("{users}\n{groups}\n\ny\n")).await.ended(0);
+    assert!(ran.out.contains("Save these settings?"), "{}", ran.out);
+    typed(&place, &["sync"], "y\n").await.ended(0);
+    assert_eq!(place.active().await.len(), 4);
+    assert_eq!(place.json(0, &["groups", "list"]).await.as_array().unwrap().len(), 1);
+    // Nothing given, nothing saved.
+    let none = typed(&place, &["connect", "csv", "--name", "other"], "\n\n\n").await.ended(2);
+    assert!(none.out.contains("csv needs settings"), "{}", none.out);
+}

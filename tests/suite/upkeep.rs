@@ -23,19 +23,33 @@ async fn a_mirrored_record_that_is_damaged_is_found_and_taken_anew() {
         execute(&inst, &format!("UPDATE mirror_users SET raw = {damage} WHERE source_id = '1'")).await;
         let found = inst.usher(&["database", "check"]).await.ended(1);
         assert!(found.out.contains("record 1 of connection 1"), "{}", found.out);
-        // A run that comes upon it says so, and changes nothing.
-        inst.file("users.csv", USERS.replace("displayName", "display name"));
-        inst.usher(&["connect", "csv", "--set", "managers=false", "--yes"]).await.ended(0);
-        inst.usher(&["plan"]).await;
+        // A run that works from it says so, and plans nothing.
+        inst.usher(&["policy", "add", "domain", "--set", "domain=acme.example"]).await.ended(0);
+        let report = sync(&inst, 1).await;
+        assert_eq!(report["fault"]["class"], "storage", "{report:#}");
+        assert!(
+            report["fault"]["message"].as_str().unwrap().contains("record 1 is not what was read"),
+            "{report:#}"
+        );
+        assert!(report["fault"]["advice"].as_str().unwrap().contains("usher database check"), "{report:#}");
         assert_eq!(inst.users().await, before);
-        inst.usher(&["connect", "csv", "--set", "managers=true", "--yes"]).await.ended(0);
-        inst.file("users.csv", USERS);
         inst.usher(&["database", "check", "--heal"]).await.ended(0);
-        let report = sync(&inst, 0).await;
-        assert_eq!(report["result"], "unchanged", "{report:#}");
+        sync(&inst, 0).await;
         inst.usher(&["database", "check"]).await.ended(0);
         assert_eq!(inst.users().await, before);
+        assert_eq!(sync(&inst, 0).await["result"], "unchanged");
     }
+}
+
+#[tokio::test]
+async fn a_database_that_cant_be_reached_is_told_with_what_to_do() {
+    let inst = Installation::on_file();
+    let wrong = inst.usher(&["--database", "mysql://root:hunter2@localhost/x", "status"]).await.ended(2);
+    assert!(wrong.err.contains("mysql://localhost/x is no address of a database"), "{}", wrong.err);
+    let away = inst.usher(&["--database", "postgres://me:hunter2@127.0.0.1:9/x", "status"]).await.ended(1);
+    assert!(away.err.contains("postgres://127.0.0.1:9/x can't be opened"), "{}", away.err);
+    assert!(away.err.contains("that the server runs"), "{}", away.err);
+    assert!(!wrong.text().contains("hunter2") && !away.text().contains("hunter2"));
 }
 
 #[tokio::test]
@@ -105,7 +119,8 @@ async fn an_installation_moves_to_postgres_with_everything() {
     assert_eq!(run(&["sync", "--yes"]).await["result"], "unchanged");
     assert_eq!(run(&["database", "check"]).await["sound"], true);
     // And nothing is moved over it.
-    let again = inst.usher(&["database", "move", &url, "--yes"]).await.ended(1);
+    let again = inst.usher(&["database", "move", &url, "--yes"]).await.ended(2);
     assert!(again.err.contains("has tenants already"), "{}", again.err);
+    assert!(again.err.contains("give an empty database"), "{}", again.err);
     beside.close().await;
 }

@@ -500,6 +500,25 @@ pub enum PolicyCommand {
         #[arg(long, requires = "csv")]
         append: bool,
     },
+    /// Show what a policy would say of somebody, saving nothing
+    #[command(after_help = "Examples:
+  usher policy try deny-list ann@acme.example --set entries=@acme.example
+  usher policy try deny-list ann@acme.example        with the settings that it has in the chain")]
+    Try {
+        /// Its name in the chain, or a plugin
+        name: String,
+        /// userName, e-mail address or source id
+        who: String,
+        /// Settings, over those that it has in the chain
+        #[command(flatten)]
+        given: Given,
+        /// For deny-list: entries from a CSV file
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        csv: Option<PathBuf>,
+        /// Which source's record of the person
+        #[command(flatten)]
+        on: OnConnection,
+    },
     /// Move a policy to another place, counted from 1
     Move {
         /// Its name in the chain

@@ -42,13 +42,16 @@ const TONES: [(Tone, char, &str); 5] = [
 /// Stands for the end of a tone.
 const PLAIN: char = '\u{fdd5}';
 
-/// One line, fit for a terminal, with its tones as colours.
-fn fit(text: &str) -> String {
+/// One line, fit for a terminal, with its tones as colours; where there are none, what looks like a tone is somebody's text.
+fn fit(text: &str, coloured: bool) -> String {
     let mut line = one_line(text, usize::MAX);
-    for (_, mark, code) in TONES {
-        line = line.replace(mark, code);
+    for (mark, code) in TONES.iter().map(|(_, mark, code)| (*mark, *code)).chain([(PLAIN, "\x1b[0m")]) {
+        if line.contains(mark) {
+            let escaped = mark.escape_unicode().to_string();
+            line = line.replace(mark, if coloured { code } else { &escaped });
+        }
     }
-    line.replace(PLAIN, "\x1b[0m")
+    line
 }
 
 /// A place to read and to answer.
@@ -104,13 +107,14 @@ impl Console {
     /// Prints a line, unless JSON is wanted.
     pub fn line(&mut self, line: impl Display) {
         if !self.json {
-            Self::write(&mut self.out, &format!("{}\n", fit(&line.to_string())));
+            let line = format!("{}\n", self.fit(&line.to_string()));
+            Self::write(&mut self.out, &line);
         }
     }
 
     /// Prints a line that isn't the answer itself: on standard error where the answer is JSON.
     pub fn aside(&mut self, line: impl Display) {
-        let line = format!("{}\n", fit(&line.to_string()));
+        let line = format!("{}\n", self.fit(&line.to_string()));
         if self.json { Self::write(&mut self.err, &line) } else { Self::write(&mut self.out, &line) }
     }
 
@@ -119,9 +123,28 @@ impl Console {
         Self::write(&mut self.out, &format!("{value:#}\n"));
     }
 
+    fn is_coloured(&self) -> bool {
+        self.is_interactive() && std::env::var_os("NO_COLOR").is_none()
+    }
+
+    fn fit(&self, text: &str) -> String {
+        fit(text, self.is_coloured())
+    }
+
+    /// Prints one more element of the one JSON array of this command; `count` stand there already.
+    pub fn json_element(&mut self, count: u64, element: &serde_json::Value) {
+        let before = if count == 0 { "[\n" } else { ",\n" };
+        Self::write(&mut self.out, &format!("{before}{element}"));
+    }
+
+    /// Ends the array.
+    pub fn json_end(&mut self, count: u64) {
+        Self::write(&mut self.out, if count == 0 { "[]\n" } else { "\n]\n" });
+    }
+
     /// Words in a colour, where there are colours.
     pub fn tone(&self, tone: Tone, words: impl Display) -> String {
-        if !self.interactive || self.json || std::env::var_os("NO_COLOR").is_some() {
+        if !self.is_coloured() {
             return words.to_string();
         }
         let mark = TONES.iter().find(|(of, _, _)| *of == tone).map_or(PLAIN, |(_, mark, _)| *mark);
@@ -133,7 +156,8 @@ impl Console {
         if self.json {
             return;
         }
-        let rows: Vec<Vec<_>> = rows.iter().map(|row| row.iter().map(|cell| fit(cell)).collect()).collect();
+        let rows: Vec<Vec<_>> =
+            rows.iter().map(|row| row.iter().map(|cell| self.fit(cell)).collect()).collect();
         if !self.interactive {
             let mut text = format!("{}\n", headings.join("\t"));
             for row in rows {
@@ -145,7 +169,7 @@ impl Console {
         }
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_header(headings.iter().map(|heading| fit(&self.tone(Tone::Strong, heading))));
+        table.set_header(headings.iter().map(|heading| self.fit(&self.tone(Tone::Strong, heading))));
         table.add_rows(rows);
         Self::write(&mut self.out, &format!("{table}\n"));
     }
@@ -157,10 +181,10 @@ impl Console {
                 "class": error.class, "message": error.message, "advice": error.advice } });
             self.json(&value);
         }
-        let mut text = fit(&format!("{}: {}", self.tone(Tone::Bad, "error"), error.message));
+        let mut text = self.fit(&format!("{}: {}", self.tone(Tone::Bad, "error"), error.message));
         if let Some(advice) = &error.advice {
             text.push('\n');
-            text.push_str(&fit(&format!("  {}: {advice}", self.tone(Tone::Quiet, "what to do"))));
+            text.push_str(&self.fit(&format!("  {}: {advice}", self.tone(Tone::Quiet, "what to do"))));
         }
         text.push('\n');
         Self::write(&mut self.err, &text);
@@ -171,7 +195,8 @@ impl Console {
         if !self.is_interactive() {
             return false;
         }
-        Self::write(&mut self.out, &format!("{} [y/N] ", fit(question)));
+        let question = format!("{} [y/N] ", self.fit(question));
+        Self::write(&mut self.out, &question);
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer).is_ok()
             && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
@@ -182,7 +207,8 @@ impl Console {
         if !self.is_interactive() {
             return None;
         }
-        Self::write(&mut self.out, &format!("{}: ", fit(question)));
+        let question = format!("{}: ", self.fit(question));
+        Self::write(&mut self.out, &question);
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer).ok()?;
         Some(answer.trim().to_owned())

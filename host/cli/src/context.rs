@@ -48,11 +48,6 @@ impl Context {
         self.clock.now().as_millisecond()
     }
 
-    /// Now.
-    pub fn clock(&self) -> jiff::Timestamp {
-        self.clock.now()
-    }
-
     /// The same console and clock over another data folder with a database of its own, for the demo.
     pub fn over(&mut self, data: PathBuf) {
         self.data = data;

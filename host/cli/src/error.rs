@@ -1,6 +1,6 @@
 //! Errors as people read them: what happened, where, and what to do.
 
-use usher_store::StoreError;
+use usher_store::{Engine, StoreError};
 use usher_sync::{Class, Fault, PluginError};
 
 /// How a command ended.
@@ -115,6 +115,31 @@ impl From<StoreError> for CliError {
                 Status::Usage,
                 "settings",
                 Some("give the key that the secrets were sealed with (USHER_KEY, or the file `key` in the data folder)".to_owned()),
+            ),
+            StoreError::Address { .. } => (
+                Status::Usage,
+                "usage",
+                Some("give postgres://USER@HOST/NAME, or a folder with --data".to_owned()),
+            ),
+            StoreError::Open { place, .. } if Engine::of(place) == Some(Engine::Postgres) => (
+                Status::Failed,
+                "storage",
+                Some("check the address, that the server runs, and that this user may use the database (the password as PGPASSWORD)".to_owned()),
+            ),
+            StoreError::NotEmpty => (
+                Status::Usage,
+                "usage",
+                Some("give an empty database: `createdb NAME` makes one".to_owned()),
+            ),
+            StoreError::Differs { .. } => (
+                Status::Failed,
+                "storage",
+                Some("the installation here is as it was; see `usher database check`".to_owned()),
+            ),
+            StoreError::Unreadable { .. } | StoreError::Damaged { .. } => (
+                Status::Failed,
+                "storage",
+                Some("`usher database check` finds what is damaged, and heals what comes from a source".to_owned()),
             ),
             _ => (Status::Failed, "storage", Some("check the disk, and that the file is not in use by something else".to_owned())),
         };

@@ -10,7 +10,7 @@ pub const LEAVING: &str = "leaving";
 
 /// The field of a line with a user's paths.
 pub const PATH: &str = "path";
-/// The field of a line that links: the name of the record that somebody is found to be.
+/// The one field of a line that links: the name of the record that somebody is found to be.
 pub const LINKED: &str = "linked";
 
 impl RecordKind {
@@ -18,8 +18,8 @@ impl RecordKind {
     /// these.
     pub fn fields(self) -> &'static [&'static str] {
         match self {
-            Self::User => &[USER_NAME, ACTIVE, PATH, MANAGER, LEAVING, LINKED],
-            Self::Group => &[DISPLAY_NAME, LINKED],
+            Self::User => &[USER_NAME, ACTIVE, PATH, MANAGER, LEAVING],
+            Self::Group => &[DISPLAY_NAME],
             Self::Membership => &[],
         }
     }

@@ -133,14 +133,13 @@ impl Line {
     }
 
     /// What the guard counts it as. Somebody loses something, and didn't before by an earlier line: a deletion at the end of the grace
-    /// period was counted when it began. Or a value goes that was there: where a source loses a column, everybody's does.
+    /// period was counted when it began. Or a value goes that was there: where a source loses a column, everybody's does. Managers have a pass of
+    /// their own, which knows whether the source still names one.
     pub fn loss(&self) -> Loss {
         let was_leaving = self.changes.get(crate::LEAVING).is_some_and(|Change(before, _)| before.is_some());
         let fields = self.kind.fields();
         let clears = |(name, Change(before, after)): (&String, &Change)| {
-            before.is_some()
-                && after.is_none()
-                && (name == usher_model::MANAGER || !fields.contains(&name.as_str()))
+            before.is_some() && after.is_none() && !fields.contains(&name.as_str())
         };
         if self.action.takes_away() && !was_leaving {
             Loss::Away

@@ -31,7 +31,7 @@ fn attributes() -> impl Strategy<Value = Attributes> {
     // Some of them are named as what isn't an attribute.
     let name = prop_oneof![
         3 => prop_oneof!["title", "floor", "displayName", "emails"],
-        1 => prop_oneof!["userName", "active", "path", "manager", "leaving", "linked"],
+        1 => prop_oneof!["userName", "active", "path", "manager", "leaving"],
     ];
     btree_map(name, value, 0..4)
 }

@@ -31,6 +31,11 @@ pub struct Services {
     log: Log,
 }
 
+/// Whether plugins can be served this interface.
+pub fn serves(interface: &str) -> bool {
+    Services::new(Timestamp::UNIX_EPOCH).offer().has(interface)
+}
+
 impl Services {
     /// A run at this moment, with no files and nothing stored.
     pub fn new(now: Timestamp) -> Self {
@@ -80,7 +85,7 @@ impl Services {
         self.files.opened().await
     }
 
-    /// What an earlier part of the same read stored is there again.
+    /// What an earlier part of the same read stored is there again, and nothing else that was staged.
     pub fn begin_again(&self, staged: &BTreeMap<String, Option<String>>) {
         self.storage.begin_again(staged);
     }

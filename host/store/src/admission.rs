@@ -3,6 +3,7 @@
 use crate::database::{Store, page, rows};
 use crate::error::StoreError;
 use crate::leases::Lease;
+use crate::mirror::as_read;
 use crate::reads::Read;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -135,6 +136,9 @@ pub struct ReviewPage {
 struct Row {
     id: String,
     raw: Option<String>,
+    /// Of a text that comes from the mirror.
+    #[serde(default)]
+    hash: Option<String>,
     digest: Option<String>,
     outcome: Option<String>,
     #[serde(default)]
@@ -165,13 +169,7 @@ impl Store {
              FROM staged_groups s
              LEFT JOIN mirror_groups m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = s.source_id
              WHERE s.tenant = $1 AND s.read = $2 AND s.op NOT IN (0, 2))";
-        let row = self
-            .query(sql)
-            .bind(read.tenant)
-            .bind(read.id)
-            .bind(read.connection)
-            .fetch_one(self.pool())
-            .await?;
+        let row = self.of_read(sql, read).fetch_one(self.pool()).await?;
         page::<Row>(&row)?
             .into_iter()
             .map(|row| {
@@ -194,16 +192,18 @@ impl Store {
         with_groups: bool,
         limit: i64,
     ) -> Result<Vec<UserReview>, StoreError> {
-        let plain = "SELECT json_group_array(json_object('id', id, 'raw', raw, 'digest', digest, 'outcome', outcome)) FROM (
-             SELECT s.source_id AS id, COALESCE(s.raw, m.raw) AS raw, s.digest, s.outcome
+        let plain = "SELECT json_group_array(json_object('id', id, 'raw', raw, 'hash', hash, 'digest', digest, 'outcome', outcome)) FROM (
+             SELECT s.source_id AS id, COALESCE(s.raw, m.raw) AS raw, CASE WHEN s.raw IS NULL THEN m.hash END AS hash,
+                 s.digest, s.outcome
              FROM staged_users s
              LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = s.source_id
              WHERE s.tenant = $1 AND s.read = $2 AND s.op IN (1, 4, 5) AND s.source_id > $4
                AND COALESCE(s.raw, m.raw) IS NOT NULL
              ORDER BY s.source_id LIMIT $5)";
-        let grouped = "SELECT json_group_array(json_object('id', id, 'raw', raw, 'digest', digest, 'outcome', outcome,
+        let grouped = "SELECT json_group_array(json_object('id', id, 'raw', raw, 'hash', hash, 'digest', digest, 'outcome', outcome,
                  'groups', groups)) FROM (
-             SELECT s.source_id AS id, COALESCE(s.raw, m.raw) AS raw, s.digest, s.outcome,
+             SELECT s.source_id AS id, COALESCE(s.raw, m.raw) AS raw, CASE WHEN s.raw IS NULL THEN m.hash END AS hash,
+                 s.digest, s.outcome,
                  (SELECT json_group_array(e.group_id) FROM (
                      SELECT x.group_id FROM staged_members x WHERE x.tenant = $1 AND x.read = $2
                          AND x.member_id = s.source_id AND x.kind = 'user' AND x.op <> 2
@@ -218,10 +218,7 @@ impl Store {
                AND COALESCE(s.raw, m.raw) IS NOT NULL
              ORDER BY s.source_id LIMIT $5)";
         let row = self
-            .query(if with_groups { grouped } else { plain })
-            .bind(read.tenant)
-            .bind(read.id)
-            .bind(read.connection)
+            .of_read(if with_groups { grouped } else { plain }, read)
             .bind(after)
             .bind(limit)
             .fetch_one(self.pool())
@@ -229,6 +226,7 @@ impl Store {
         page::<Row>(&row)?
             .into_iter()
             .map(|row| {
+                as_read(&row.id, row.raw.as_deref(), row.hash.as_deref())?;
                 Ok(UserReview {
                     id: row.id,
                     raw: parsed(row.raw, "user")?.unwrap_or_default(),

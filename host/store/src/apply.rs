@@ -4,7 +4,7 @@ use crate::database::{Store, Write, document, page, rows, text};
 use crate::error::StoreError;
 use crate::failpoint::failpoint;
 use crate::leases::Lease;
-use crate::lines::LineRow;
+use crate::lines::{LineRow, OF_THE_PLAN};
 use crate::mirror::over;
 use crate::reads::{Read, drop_overlay};
 use crate::runs::{RunState, close};
@@ -25,7 +25,7 @@ pub struct Applied<'a> {
     /// The plan's hash.
     pub plan: &'a str,
     /// Whether somebody saw what the guard held and agreed: then it doesn't count against later runs.
-    pub accepted: bool,
+    pub agreed: bool,
     /// success, or unchanged where there were no lines.
     pub state: RunState,
     /// Where the source goes on from.
@@ -131,17 +131,15 @@ impl Store {
     pub async fn apply(&self, lease: Lease, read: Read, applied: &Applied<'_>) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         Self::hold_lease(&mut write, lease).await?;
-        let sql = "SELECT COUNT(*) FROM lines WHERE tenant = $1 AND run = $2";
-        let row = write.query(sql).bind(lease.tenant).bind(lease.run).fetch_one(&mut *write).await?;
-        let lines = u64::try_from(sqlx::Row::try_get::<i64, _>(&row, 0)?).unwrap_or(0);
-        Self::look_at(&mut write, &["lines"], lines).await?;
-        let mut apply = Apply { write: &mut write, lease, read, lines, now: applied.now };
+        let large = Self::has_grown(&mut write, OF_THE_PLAN, lease.tenant, lease.run).await?;
+        let mut apply = Apply { write: &mut write, lease, read, large, now: applied.now };
+        apply.analyze(&["lines"]).await?;
         apply.groups().await?;
         failpoint("apply.groups");
         apply.free_names().await?;
         apply.users().await?;
         failpoint("apply.users");
-        Self::look_at(apply.write, &["users", "user_links"], lines).await?;
+        apply.analyze(&["users", "user_links"]).await?;
         apply.memberships().await?;
         failpoint("apply.memberships");
         apply.managers(applied.managers).await?;
@@ -175,12 +173,16 @@ struct Apply<'a> {
     write: &'a mut Write,
     lease: Lease,
     read: Read,
-    /// How many lines the plan has.
-    lines: u64,
+    /// Whether the plan is so large that what it fills is analyzed.
+    large: bool,
     now: i64,
 }
 
 impl Apply<'_> {
+    async fn analyze(&mut self, tables: &[&str]) -> Result<(), StoreError> {
+        if self.large { Store::analyze(self.write, tables).await } else { Ok(()) }
+    }
+
     async fn page(&mut self, kind: &str, after: &str) -> Result<Vec<LineRow>, StoreError> {
         let row = self.write.query(
             "SELECT json_group_array(json_object('kind', kind, 'source_id', source_id, 'member_id', member_id,
@@ -406,7 +408,7 @@ impl Apply<'_> {
              ON CONFLICT DO NOTHING",
         )
         .await?;
-        Store::look_at(self.write, &["memberships", "user_links"], self.lines).await?;
+        self.analyze(&["memberships", "user_links"]).await?;
         self.lines(
             "DELETE FROM memberships WHERE tenant = $1 AND owner = $2 AND $4 > 0 AND (group_id, member_id) IN (
                  SELECT record, member FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'membership'
@@ -574,14 +576,10 @@ impl Apply<'_> {
                 .await?;
         }
         self.write
-            .query(
-                "UPDATE runs SET applied = 1, accepted = CASE WHEN $3 = 1 THEN COALESCE(accepted, $4) END
-             WHERE tenant = $1 AND id = $2",
-            )
+            .query("UPDATE runs SET applied = 1, accepted = $3 WHERE tenant = $1 AND id = $2")
             .bind(self.lease.tenant)
             .bind(self.lease.run)
-            .bind(i64::from(applied.accepted))
-            .bind(applied.plan)
+            .bind(applied.agreed.then_some(applied.plan))
             .execute(&mut **self.write)
             .await?;
         Ok(())

@@ -1,12 +1,12 @@
 //! Opening the database, and the few things that differ between engines.
 
-use crate::dialect::{Engine, Translated};
+use crate::dialect::{Dialect, Engine, Statement};
 use crate::error::StoreError;
+use crate::reads::Read;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row, SqlSafeStr, Transaction};
 use std::borrow::Cow;
 use std::fs::OpenOptions;
@@ -14,6 +14,7 @@ use std::io::ErrorKind;
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a statement waits for another writer of the same SQLite file.
@@ -37,10 +38,10 @@ const POSTGRES: [(i64, &str, &str); 1] =
 
 /// Connections of one host to a Postgres: a run's own, one that renews its lease, and a few that read.
 const POSTGRES_CONNECTIONS: u32 = 8;
-/// How long a host waits for a Postgres to answer.
-const POSTGRES_PATIENCE: Duration = Duration::from_secs(15);
-/// Rows from which on a wrong plan costs more than the tenth of a second in which Postgres looks at a table.
-const WORTH_A_LOOK: u64 = 1_000;
+/// How long a host waits for its database at the beginning: longer than for another writer of the same file.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Rows from which on a wrong plan costs more than the tenth of a second that statistics of a table take.
+const WORTH_ANALYZING: i64 = 1_000;
 /// What tells Usher's locks on a Postgres from those of others on the same database.
 const LOCKS: i32 = 0x7573_6872;
 
@@ -48,44 +49,25 @@ const LOCKS: i32 = 0x7573_6872;
 #[derive(Clone)]
 pub struct Store {
     pool: AnyPool,
-    words: Words,
-}
-
-/// How statements are put for the engine.
-#[derive(Clone)]
-struct Words {
-    engine: Engine,
-    translated: Translated,
-}
-
-/// A statement with what is bound to it.
-pub(crate) type Statement<'q> = Query<'q, Any, <Any as sqlx::Database>::Arguments>;
-
-impl Words {
-    fn query<'q>(&self, sql: Cow<'static, str>) -> Statement<'q> {
-        match (self.engine, sql) {
-            (Engine::Sqlite, Cow::Borrowed(sql)) => sqlx::query(sql),
-            (Engine::Sqlite, Cow::Owned(sql)) => sqlx::query(AssertSqlSafe(sql)),
-            (Engine::Postgres, sql) => sqlx::query(AssertSqlSafe(self.translated.postgres(&sql))),
-        }
-    }
+    dialect: Dialect,
+    place: Arc<str>,
 }
 
 /// A write transaction. On SQLite it begins by taking the write lock, so that it never has to be tried again half-way.
 pub(crate) struct Write {
     transaction: Transaction<'static, Any>,
-    words: Words,
+    dialect: Dialect,
 }
 
 impl Write {
     /// A statement, as this engine wants it.
     pub(crate) fn query<'q>(&self, sql: impl Into<Cow<'static, str>>) -> Statement<'q> {
-        self.words.query(sql.into())
+        self.dialect.query(sql.into())
     }
 
     /// What it is written to.
     pub(crate) fn engine(&self) -> Engine {
-        self.words.engine
+        self.dialect.engine()
     }
 
     /// Keeps all of it.
@@ -119,31 +101,30 @@ impl Store {
     /// Opens a database by its address: `postgres://USER:PASSWORD@HOST/NAME`, or `sqlite://PATH`. Brings its tables up to date; of several
     /// hosts that begin at once, one does so while the others wait.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            return Self::open(Path::new(path.strip_prefix("//").unwrap_or(path))).await;
+        match Engine::of(url) {
+            Some(Engine::Postgres) => Self::connect_to(Engine::Postgres, url, without_credentials(url)).await,
+            Some(Engine::Sqlite) => {
+                let path = url.strip_prefix("sqlite:").unwrap_or(url);
+                Self::open(Path::new(path.strip_prefix("//").unwrap_or(path))).await
+            }
+            None => Err(StoreError::Address { place: without_credentials(url) }),
         }
-        let place = without_credentials(url);
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(StoreError::Address { place });
-        }
-        Self::connect_to(Engine::Postgres, url, place).await
     }
 
     async fn connect_to(engine: Engine, url: &str, place: String) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
-        let failed = |source| StoreError::Open { place, source };
+        let failed = |source| StoreError::Open { place: place.clone(), source };
         // Once by itself: a pool would try again until its patience ends, and tell that instead of the reason.
         let tried = async {
             let mut connection = AnyConnection::connect(url).await?;
             prepare(engine, &mut connection).await?;
             connection.close().await
         };
-        let tried = match tokio::time::timeout(POSTGRES_PATIENCE, tried).await {
-            Ok(tried) => tried,
-            Err(_) if engine == Engine::Sqlite => Ok(()),
-            Err(_) => Err(sqlx::Error::PoolTimedOut),
+        let silent = |_| {
+            let why = format!("it doesn't answer within {} s", PATIENCE.as_secs());
+            Err(sqlx::Error::Io(std::io::Error::new(ErrorKind::TimedOut, why)))
         };
-        if let Err(error) = tried {
+        if let Err(error) = tokio::time::timeout(PATIENCE, tried).await.unwrap_or_else(silent) {
             return Err(failed(error));
         }
         let connections = if engine == Engine::Sqlite { CONNECTIONS } else { POSTGRES_CONNECTIONS };
@@ -158,17 +139,27 @@ impl Store {
             Migration::new(*version, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
         });
         Migrator::with_migrations(migrations.collect()).run(&pool).await?;
-        Ok(Self { pool, words: Words { engine, translated: Translated::default() } })
+        Ok(Self { pool, dialect: Dialect::of(engine), place: place.into() })
+    }
+
+    /// Where it is: a path, or an address without credentials.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// What the database runs on.
     pub fn engine(&self) -> Engine {
-        self.words.engine
+        self.dialect.engine()
     }
 
     /// A statement, as this engine wants it.
     pub(crate) fn query<'q>(&self, sql: impl Into<Cow<'static, str>>) -> Statement<'q> {
-        self.words.query(sql.into())
+        self.dialect.query(sql.into())
+    }
+
+    /// A statement over one read: its tenant, number and connection are the first three parameters.
+    pub(crate) fn of_read<'q>(&self, sql: impl Into<Cow<'static, str>>, read: Read) -> Statement<'q> {
+        self.query(sql).bind(read.tenant).bind(read.id).bind(read.connection)
     }
 
     pub(crate) fn pool(&self) -> &AnyPool {
@@ -176,18 +167,18 @@ impl Store {
     }
 
     pub(crate) async fn write(&self) -> Result<Write, StoreError> {
-        let transaction = match self.words.engine {
+        let transaction = match self.dialect.engine() {
             Engine::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
             Engine::Postgres => self.pool.begin().await?,
         };
-        Ok(Write { transaction, words: self.words.clone() })
+        Ok(Write { transaction, dialect: self.dialect.clone() })
     }
 
     /// A write transaction that is the only one of its kind in the tenant, so that it can count on what it read: on SQLite every one is. 0 is
     /// for what belongs to no tenant.
     pub(crate) async fn write_alone(&self, tenant: i64) -> Result<Write, StoreError> {
         let mut write = self.write().await?;
-        if self.words.engine == Engine::Postgres {
+        if self.dialect.engine() == Engine::Postgres {
             // What a tenant's number loses of its length makes two tenants wait for each other at worst.
             let lock = sqlx::query(
                 "SELECT 1 FROM (SELECT pg_advisory_xact_lock($1::int, ($2 % 2147483647)::int)) AS locked",
@@ -199,7 +190,7 @@ impl Store {
 
     /// The database's own clock, in milliseconds since 1970: leases go by it.
     pub(crate) async fn database_time(write: &mut Write) -> Result<i64, StoreError> {
-        let sql = match write.words.engine {
+        let sql = match write.engine() {
             Engine::Sqlite => "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)",
             // Not `now()`, which stands still within a transaction.
             Engine::Postgres => "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
@@ -208,13 +199,25 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
-    /// Has the engine look at how many rows there are and what is in them, where it would plan the next statements by what it knew before a
-    /// read or a plan filled its tables. SQLite knows no better and is told its ways by the statements.
-    pub(crate) async fn look_at(write: &mut Write, tables: &[&str], rows: u64) -> Result<(), StoreError> {
-        if write.words.engine == Engine::Postgres && rows >= WORTH_A_LOOK {
-            for table in tables {
-                write.execute(AssertSqlSafe(format!("ANALYZE {table}"))).await?;
-            }
+    /// Whether a read or a plan has just filled tables with so many rows that Postgres would plan the next statements by numbers that are no
+    /// longer true. `sql` counts them. SQLite plans without numbers and is told its ways by the statements.
+    pub(crate) async fn has_grown(
+        write: &mut Write,
+        sql: &'static str,
+        tenant: i64,
+        id: i64,
+    ) -> Result<bool, StoreError> {
+        if write.engine() == Engine::Sqlite {
+            return Ok(false);
+        }
+        let row = write.query(sql).bind(tenant).bind(id).fetch_one(&mut **write).await?;
+        Ok(row.try_get::<i64, _>(0)? >= WORTH_ANALYZING)
+    }
+
+    /// Has Postgres gather statistics of tables.
+    pub(crate) async fn analyze(write: &mut Write, tables: &[&str]) -> Result<(), StoreError> {
+        for table in tables {
+            write.execute(AssertSqlSafe(format!("ANALYZE {table}"))).await?;
         }
         Ok(())
     }

@@ -3,6 +3,9 @@
 //! What differs: how rows become JSON and JSON becomes rows, that Postgres wants a name for every subquery, and that it chooses its own
 //! indexes. That a column of text can be read as JSON by `->` and `->>` is taught to Postgres by its first migration.
 
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,14 +18,46 @@ pub enum Engine {
     Postgres,
 }
 
-/// Statements in Postgres' words, by their text.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Translated(Arc<Mutex<HashMap<String, Arc<str>>>>);
+impl Engine {
+    /// The engine that an address is of, if there is one.
+    pub fn of(url: &str) -> Option<Self> {
+        match url.split_once(':') {
+            Some(("sqlite", _)) => Some(Self::Sqlite),
+            Some(("postgres" | "postgresql", _)) => Some(Self::Postgres),
+            _ => None,
+        }
+    }
+}
 
-impl Translated {
-    /// The statement for Postgres.
-    pub(crate) fn postgres(&self, sql: &str) -> Arc<str> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+/// A statement with what is bound to it.
+pub(crate) type Statement<'q> = Query<'q, Any, <Any as sqlx::Database>::Arguments>;
+
+/// How statements are put for an engine. What was translated once is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialect {
+    engine: Engine,
+    translated: Arc<Mutex<HashMap<String, Arc<str>>>>,
+}
+
+impl Dialect {
+    pub(crate) fn of(engine: Engine) -> Self {
+        Self { engine, translated: Arc::default() }
+    }
+
+    pub(crate) fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    pub(crate) fn query<'q>(&self, sql: Cow<'static, str>) -> Statement<'q> {
+        match (self.engine, sql) {
+            (Engine::Sqlite, Cow::Borrowed(sql)) => sqlx::query(sql),
+            (Engine::Sqlite, Cow::Owned(sql)) => sqlx::query(AssertSqlSafe(sql)),
+            (Engine::Postgres, sql) => sqlx::query(AssertSqlSafe(self.translated(&sql))),
+        }
+    }
+
+    fn translated(&self, sql: &str) -> Arc<str> {
+        let mut known = self.translated.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(translated) = known.get(sql) {
             return translated.clone();
         }

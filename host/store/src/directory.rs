@@ -137,14 +137,7 @@ impl Store {
                  WHERE m.tenant = $1 AND m.connection = $3 AND NOT EXISTS (SELECT 1 FROM staged_groups s
                      WHERE s.tenant = $1 AND s.read = $2 AND s.source_id = m.source_id AND s.op <> 0)) e
              WHERE e.problem IS NOT NULL OR COALESCE(e.outcome->>'decision', 'keep') <> 'keep')";
-        let done = self
-            .query(sql)
-            .bind(read.tenant)
-            .bind(read.id)
-            .bind(read.connection)
-            .bind(lease.run)
-            .execute(self.pool())
-            .await?;
+        let done = self.of_read(sql, read).bind(lease.run).execute(self.pool()).await?;
         Ok(done.rows_affected())
     }
 }

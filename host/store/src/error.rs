@@ -15,7 +15,7 @@ pub enum StoreError {
         source: sqlx::Error,
     },
     /// The address is of no database that can be used.
-    #[error("{place} is no database: give postgres://USER:PASSWORD@HOST/NAME, or a folder with --data")]
+    #[error("{place} is no address of a database")]
     Address {
         /// The address, without credentials.
         place: String,
@@ -46,6 +46,12 @@ pub enum StoreError {
         /// Why.
         #[source]
         source: serde_json::Error,
+    },
+    /// A mirrored record isn't what was read: it doesn't carry the hash of its text.
+    #[error("the mirrored record {id} is not what was read from the source")]
+    Damaged {
+        /// Its source id.
+        id: String,
     },
     /// Another run of this tenant is going on.
     #[error("run {run} of this tenant is going on")]

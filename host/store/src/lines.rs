@@ -1,13 +1,14 @@
 //! Plan lines: written as the planner makes them, hashed as they lie, and the journal once their run is applied.
 
 use crate::database::{Store, page, rows};
+use crate::dialect::Statement;
 use crate::error::StoreError;
 use crate::failpoint::failpoint;
 use crate::leases::Lease;
-use crate::runs::Run;
+use crate::runs::{Run, word};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
-use usher_planner::{Count, PlanHash, PlanHasher};
+use usher_planner::{Action, Count, PlanHash, PlanHasher, RecordKind};
 
 /// A line as it lies in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,13 +37,16 @@ pub struct LineRow {
     pub away: i64,
 }
 
+/// How many lines a run's plan has.
+pub(crate) const OF_THE_PLAN: &str = "SELECT COUNT(*) FROM lines WHERE tenant = $1 AND run = $2";
+
 /// How many lines there are of a kind and action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
-    /// group, membership or user.
-    pub kind: String,
-    /// The action.
-    pub action: String,
+    /// What they are about.
+    pub kind: RecordKind,
+    /// What they do.
+    pub action: Action,
     /// How many.
     pub count: u64,
 }
@@ -50,6 +54,8 @@ pub struct Tally {
 /// The runs that the guard looks at: this one, and what was applied lately.
 const WINDOW: &str = "l.run IN (SELECT r.id FROM runs r WHERE r.tenant = $1 AND r.connection = $3
     AND (r.id = $2 OR (r.applied = 1 AND r.accepted IS NULL AND r.finished_at > $4)))";
+/// Somebody loses something. That it isn't 0 is said as well, which is how SQLite finds the index of such lines.
+const AWAY: &str = "l.away <> 0 AND l.away = 1";
 /// Lines of this run.
 const NOW: &str = "COALESCE(SUM(CASE WHEN l.run = $2 THEN 1 ELSE 0 END), 0)";
 /// Lines of the runs before.
@@ -203,7 +209,7 @@ impl Store {
         page(&row)
     }
 
-    /// The id that a user had by whose name or source id he is remembered in the history, if he is no longer there.
+    /// The id of the user whom the history last knew by this name, source id or id.
     pub async fn record_once_named(&self, tenant: i64, who: &str) -> Result<Option<String>, StoreError> {
         let row = self
             .query(
@@ -282,7 +288,12 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                Ok(Tally { kind: row.try_get(0)?, action: row.try_get(1)?, count: unsigned(row.try_get(2)?) })
+                let (kind, action): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+                Ok(Tally {
+                    kind: word(&kind, "kind of line")?,
+                    action: word(&action, "action")?,
+                    count: unsigned(row.try_get(2)?),
+                })
             })
             .collect()
     }
@@ -307,6 +318,11 @@ impl Store {
         .fetch_one(self.pool())
         .await?;
         Ok((unsigned(row.try_get(0)?), unsigned(row.try_get(1)?)))
+    }
+
+    /// A statement over [`WINDOW`]: tenant, run, connection and the moment are the first four parameters.
+    fn within<'q>(&self, sql: String, lease: Lease, connection: i64, since: i64) -> Statement<'q> {
+        self.query(sql).bind(lease.tenant).bind(lease.run).bind(connection).bind(since)
     }
 
     /// What the guard counts: going and of how many, over this run and what was applied since a moment without having been agreed to although
@@ -334,17 +350,9 @@ impl Store {
         ] {
             let sql = format!(
                 "SELECT {NOW}, {BEFORE}, {GONE_BEFORE} FROM lines l
-                 WHERE l.tenant = $1 AND {WINDOW} AND l.kind = $5 AND l.away <> 0 AND l.away = 1"
+                 WHERE l.tenant = $1 AND {WINDOW} AND l.kind = $5 AND {AWAY}"
             );
-            let row = self
-                .query(sql)
-                .bind(lease.tenant)
-                .bind(lease.run)
-                .bind(connection)
-                .bind(since)
-                .bind(kind)
-                .fetch_one(self.pool())
-                .await?;
+            let row = self.within(sql, lease, connection, since).bind(kind).fetch_one(self.pool()).await?;
             let (now, before) = (unsigned(row.try_get(0)?), unsigned(row.try_get(1)?));
             let gone = unsigned(row.try_get(2)?);
             if now == 0 {
@@ -373,18 +381,14 @@ impl Store {
                  x.now, x.before,
                  (SELECT COUNT(*) FROM memberships m WHERE m.tenant = $1 AND m.group_id = x.record AND m.owner = $3) AS has
              FROM (SELECT l.record, {NOW} AS now, {BEFORE} AS before FROM lines l
-                   WHERE l.tenant = $1 AND {WINDOW} AND l.kind = 'membership' AND l.away <> 0 AND l.away = 1
+                   WHERE l.tenant = $1 AND {WINDOW} AND l.kind = 'membership' AND {AWAY}
                      AND NOT EXISTS (SELECT 1 FROM lines d WHERE d.tenant = $1 AND d.run = $2 AND d.kind = 'group'
                          AND d.source_id = l.source_id AND d.action = 'delete')
                    GROUP BY l.record) x
              WHERE x.now > 0 AND x.now + x.before >= $5 ORDER BY 1)"
         );
         let row = self
-            .query(sql)
-            .bind(lease.tenant)
-            .bind(lease.run)
-            .bind(connection)
-            .bind(since)
+            .within(sql, lease, connection, since)
             .bind(i64::try_from(at_least).unwrap_or(i64::MAX))
             .fetch_one(self.pool())
             .await?;
@@ -414,14 +418,7 @@ impl Store {
                AND j.value->>0 IS NOT NULL AND j.value->>1 IS NULL
              GROUP BY 1, 2) WHERE now > 0"
         );
-        let row = self
-            .query(sql)
-            .bind(lease.tenant)
-            .bind(lease.run)
-            .bind(connection)
-            .bind(since)
-            .fetch_one(self.pool())
-            .await?;
+        let row = self.within(sql, lease, connection, since).fetch_one(self.pool()).await?;
         let mut counts = Vec::new();
         for (kind, field, now, before) in page::<(String, String, i64, i64)>(&row)? {
             let holders = match (kind.as_str(), field.as_str()) {

@@ -32,34 +32,48 @@ const IN: &str = "((l.record IS NOT NULL AND l.left_at IS NULL AND (n.action IS 
      OR n.action IN ('create', 'link', 'reactivate'))";
 
 impl Store {
-    /// The next users after an id whose manager is looked at, in order: those who are due, and those whose present manager goes out by this plan.
-    pub async fn manager_candidates(
+    /// The next users after an id whom the run looks at, by source id.
+    pub async fn due_ids(&self, read: Read, after: &str, limit: i64) -> Result<Vec<String>, StoreError> {
+        let row = self
+            .query(
+                "SELECT json_group_array(source_id) FROM (SELECT source_id FROM staged_users
+                     WHERE tenant = $1 AND read = $2 AND op IN (1, 4, 5) AND source_id > $3 ORDER BY source_id LIMIT $4)",
+            )
+            .bind(read.tenant)
+            .bind(read.id)
+            .bind(after)
+            .bind(limit)
+            .fetch_one(self.pool())
+            .await?;
+        page(&row)
+    }
+
+    /// The next users after an id whose manager goes out by this plan, but for those whom the run looks at anyway, by source id. Passes over the
+    /// plan's lines each time.
+    pub async fn reports_of_leavers(
         &self,
         read: Read,
         run: i64,
         after: &str,
         limit: i64,
     ) -> Result<Vec<String>, StoreError> {
-        let row = self.query(
-            "SELECT json_group_array(source_id) FROM (
-             SELECT source_id FROM (SELECT source_id FROM staged_users
-                 WHERE tenant = $1 AND read = $2 AND op IN (1, 4, 5) AND source_id > $5 ORDER BY source_id LIMIT $6) d
-             UNION
-             SELECT source_id FROM (SELECT ol.source_id FROM lines g CROSS JOIN users o CROSS JOIN user_links ol
+        let row = self
+            .of_read(
+                "SELECT json_group_array(source_id) FROM (
+                 SELECT DISTINCT ol.source_id FROM lines g CROSS JOIN users o CROSS JOIN user_links ol
                  WHERE g.tenant = $1 AND g.run = $4 AND g.kind = 'user' AND g.action IN ('delete', 'unlink', 'deactivate')
                    AND o.tenant = $1 AND o.manager = g.record
                    AND ol.tenant = $1 AND ol.connection = $3 AND ol.record = o.id AND ol.source_id > $5
-                 ORDER BY ol.source_id LIMIT $6) w
-             ORDER BY 1 LIMIT $6)",
-        )
-        .bind(read.tenant)
-        .bind(read.id)
-        .bind(read.connection)
-        .bind(run)
-        .bind(after)
-        .bind(limit)
-        .fetch_one(self.pool())
-        .await?;
+                   AND NOT EXISTS (SELECT 1 FROM staged_users s
+                       WHERE s.tenant = $1 AND s.read = $2 AND s.source_id = ol.source_id AND s.op IN (1, 4, 5))
+                 ORDER BY ol.source_id LIMIT $6)",
+                read,
+            )
+            .bind(run)
+            .bind(after)
+            .bind(limit)
+            .fetch_one(self.pool())
+            .await?;
         page(&row)
     }
 
@@ -89,15 +103,7 @@ impl Store {
              WHERE {IN} AND (u.id IS NULL OR u.origin = $3) AND s.problem IS NULL AND COALESCE(n.action, '') <> 'link')
              WHERE named IS NOT NULL OR manager IS NOT NULL"
         );
-        let row = self
-            .query(sql)
-            .bind(read.tenant)
-            .bind(read.id)
-            .bind(read.connection)
-            .bind(run)
-            .bind(rows(&ids)?)
-            .fetch_one(self.pool())
-            .await?;
+        let row = self.of_read(sql, read).bind(run).bind(rows(&ids)?).fetch_one(self.pool()).await?;
         page(&row)
     }
 
@@ -149,15 +155,7 @@ impl Store {
             let sql = format!(
                 "SELECT json_group_array(json_array(named, record, name)) FROM ({sql}) WHERE name IS NOT NULL"
             );
-            let row = self
-                .query(sql)
-                .bind(read.tenant)
-                .bind(read.id)
-                .bind(read.connection)
-                .bind(run)
-                .bind(rows(&named)?)
-                .fetch_one(self.pool())
-                .await?;
+            let row = self.of_read(sql, read).bind(run).bind(rows(&named)?).fetch_one(self.pool()).await?;
             for (named, record, name) in page::<(String, String, String)>(&row)? {
                 found.entry(named).or_insert((record, name));
             }

@@ -143,15 +143,7 @@ impl Store {
                    WHERE l.tenant = $1 AND l.connection = $3 AND l.source_id = s.source_id)
              ORDER BY s.source_id LIMIT $5)"
         );
-        let row = self
-            .query(sql)
-            .bind(read.tenant)
-            .bind(read.id)
-            .bind(read.connection)
-            .bind(after)
-            .bind(limit)
-            .fetch_one(self.pool())
-            .await?;
+        let row = self.of_read(sql, read).bind(after).bind(limit).fetch_one(self.pool()).await?;
         page::<(String, String, Option<String>)>(&row)?
             .into_iter()
             .map(|(id, raw, outcome)| {

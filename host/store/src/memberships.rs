@@ -3,6 +3,7 @@
 use crate::database::{Store, Write};
 use crate::error::StoreError;
 use crate::leases::Lease;
+use crate::lines::OF_THE_PLAN;
 use crate::reads::Read;
 
 /// Pairs of the overlay with what both ends come to: the records that they are linked to or that this plan makes of them, what to call them, and
@@ -56,10 +57,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         Self::hold_lease(&mut write, lease).await?;
-        let sql = "SELECT COUNT(*) FROM lines WHERE tenant = $1 AND run = $2";
-        let row = write.query(sql).bind(lease.tenant).bind(lease.run).fetch_one(&mut *write).await?;
-        let lines = u64::try_from(sqlx::Row::try_get::<i64, _>(&row, 0)?).unwrap_or(0);
-        Self::look_at(&mut write, &["lines"], lines).await?;
+        if Self::has_grown(&mut write, OF_THE_PLAN, lease.tenant, lease.run).await? {
+            Self::analyze(&mut write, &["lines"]).await?;
+        }
         let flips = "SELECT f.source_id FROM lines f WHERE f.tenant = $1 AND f.run = $4 AND f.member_id = ''
              AND (f.action IN ('create', 'link', 'reactivate', 'delete', 'unlink')
                  OR (f.action = 'deactivate' AND f.changes->>'leaving' IS NOT NULL))";

@@ -6,7 +6,7 @@ use crate::leases::Lease;
 use crate::reads::{Read, UnknownRecord};
 use sqlx::Row;
 use std::collections::BTreeMap;
-use usher_model::User;
+use usher_model::{User, content_hash};
 
 /// How many distinct ids a read staged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,26 +28,23 @@ pub struct EffectiveCounts {
     pub groups: u64,
 }
 
+/// A mirrored text must carry its hash, if it has one: nothing is planned from a record that isn't what was read.
+pub(crate) fn as_read(id: &str, raw: Option<&str>, hash: Option<&str>) -> Result<(), StoreError> {
+    match (raw, hash) {
+        (Some(raw), Some(hash)) if content_hash(raw) != hash => {
+            Err(StoreError::Damaged { id: id.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn count(store: &Store, sql: &'static str, read: Read) -> Result<u64, StoreError> {
-    let row = store
-        .query(sql)
-        .bind(read.tenant)
-        .bind(read.id)
-        .bind(read.connection)
-        .fetch_one(store.pool())
-        .await?;
+    let row = store.of_read(sql, read).fetch_one(store.pool()).await?;
     Ok(u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0))
 }
 
 async fn ids(store: &Store, sql: &'static str, read: Read, limit: i64) -> Result<Vec<String>, StoreError> {
-    let row = store
-        .query(sql)
-        .bind(read.tenant)
-        .bind(read.id)
-        .bind(read.connection)
-        .bind(limit)
-        .fetch_one(store.pool())
-        .await?;
+    let row = store.of_read(sql, read).bind(limit).fetch_one(store.pool()).await?;
     page(&row)
 }
 
@@ -191,14 +188,7 @@ impl Store {
                      AND NOT EXISTS (SELECT 1 FROM mirror_groups m WHERE m.tenant = $1 AND m.connection = $3 AND m.source_id = x.member_id)
                      AND NOT EXISTS (SELECT 1 FROM staged_groups s WHERE s.tenant = $1 AND s.read = $2 AND s.source_id = x.member_id)))
              ORDER BY 1, 2 LIMIT $4)";
-        let row = self
-            .query(sql)
-            .bind(read.tenant)
-            .bind(read.id)
-            .bind(read.connection)
-            .bind(limit)
-            .fetch_one(self.pool())
-            .await?;
+        let row = self.of_read(sql, read).bind(limit).fetch_one(self.pool()).await?;
         page(&row)
     }
 
@@ -403,13 +393,7 @@ impl Store {
              UNION ALL
              SELECT s.group_id, s.member_id FROM staged_members s
              WHERE s.tenant = $1 AND s.read = $2 AND s.kind = 'group' AND s.op <> 2)";
-        let row = self
-            .query(sql)
-            .bind(read.tenant)
-            .bind(read.id)
-            .bind(read.connection)
-            .fetch_one(self.pool())
-            .await?;
+        let row = self.of_read(sql, read).fetch_one(self.pool()).await?;
         page(&row)
     }
 }

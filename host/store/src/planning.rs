@@ -6,6 +6,7 @@ use crate::admission::Outcome;
 use crate::database::{Store, page};
 use crate::error::StoreError;
 use crate::leases::Lease;
+use crate::mirror::as_read;
 use crate::reads::Read;
 use serde::Deserialize;
 use usher_model::{Attributes, Group, User};
@@ -84,6 +85,9 @@ pub struct DueGroup {
 struct Row {
     id: String,
     raw: Option<String>,
+    /// Of a text that comes from the mirror.
+    #[serde(default)]
+    hash: Option<String>,
     present: i64,
     outcome: Option<String>,
     problem: Option<String>,
@@ -139,14 +143,7 @@ impl Store {
         );
         let mut write = self.write().await?;
         Self::hold_lease(&mut write, lease).await?;
-        let done = self
-            .query(sql)
-            .bind(read.tenant)
-            .bind(read.id)
-            .bind(read.connection)
-            .bind(extra)
-            .execute(&mut *write)
-            .await?;
+        let done = self.of_read(sql, read).bind(extra).execute(&mut *write).await?;
         write.commit().await?;
         Ok(done.rows_affected())
     }
@@ -242,11 +239,11 @@ impl Store {
         let groups = if with_groups { groups } else { "NULL" };
         // SQLite is told the index by which another holder is found: without statistics it would pass over all links.
         let sql = format!(
-            "SELECT json_group_array(json_object('id', id, 'raw', raw, 'present', present, 'outcome', outcome,
+            "SELECT json_group_array(json_object('id', id, 'raw', raw, 'hash', hash, 'present', present, 'outcome', outcome,
                  'problem', problem, 'record', record, 'owns', owns, 'left_at', left_at, 'matched', matched,
                  'name', name, 'active', active, 'attributes', attributes, 'origin', origin, 'paths', paths,
                  'held', held, 'groups', groups)) FROM (
-             SELECT s.source_id AS id, COALESCE(s.raw, m.raw) AS raw,
+             SELECT s.source_id AS id, COALESCE(s.raw, m.raw) AS raw, CASE WHEN s.raw IS NULL THEN m.hash END AS hash,
                  CASE WHEN s.op = 2 OR (s.op = 5 AND m.source_id IS NULL) THEN 0 ELSE 1 END AS present,
                  CASE WHEN s.op = 3 THEN m.outcome ELSE s.outcome END AS outcome,
                  CASE WHEN s.op IN (1, 3) THEN s.problem
@@ -263,18 +260,11 @@ impl Store {
              WHERE s.tenant = $1 AND s.read = $2 AND s.op <> 0 AND s.source_id > $4
              ORDER BY s.source_id LIMIT $5)"
         );
-        let row = self
-            .query(sql)
-            .bind(read.tenant)
-            .bind(read.id)
-            .bind(read.connection)
-            .bind(after)
-            .bind(limit)
-            .fetch_one(self.pool())
-            .await?;
+        let row = self.of_read(sql, read).bind(after).bind(limit).fetch_one(self.pool()).await?;
         page::<Row>(&row)?
             .into_iter()
             .map(|mut row| {
+                as_read(&row.id, row.raw.as_deref(), row.hash.as_deref())?;
                 let stored = row.stored()?;
                 Ok(DueUser {
                     raw: if row.present == 1 { parsed(row.raw, "user")? } else { None },
@@ -329,13 +319,7 @@ impl Store {
              WHERE s.tenant = $1 AND s.read = $2 AND s.op <> 0) e
              LEFT JOIN group_links l ON l.tenant = $1 AND l.connection = $3 AND l.source_id = e.id
              LEFT JOIN groups g ON g.tenant = $1 AND g.id = l.record";
-        let row = self
-            .query(sql)
-            .bind(read.tenant)
-            .bind(read.id)
-            .bind(read.connection)
-            .fetch_one(self.pool())
-            .await?;
+        let row = self.of_read(sql, read).fetch_one(self.pool()).await?;
         page::<Row>(&row)?
             .into_iter()
             .map(|mut row| {

@@ -1,6 +1,7 @@
 //! Reading into the overlay: pages of a source land here, each in a transaction of its own, so that a read that died goes on.
 
 use crate::database::{Store, Write, document, rows, text};
+use crate::dialect::Engine;
 use crate::error::StoreError;
 use crate::failpoint::failpoint;
 use crate::leases::Lease;
@@ -168,13 +169,16 @@ impl Store {
     }
 
     /// The read is in the overlay; what comes next are statements over all of it.
-    pub async fn staged(&self, read: Read) -> Result<(), StoreError> {
+    pub async fn analyze_read(&self, read: Read) -> Result<(), StoreError> {
+        if self.engine() == Engine::Sqlite {
+            return Ok(());
+        }
         let mut write = self.write().await?;
         let sql = "SELECT (SELECT COUNT(*) FROM staged_users WHERE tenant = $1 AND read = $2)
              + (SELECT COUNT(*) FROM staged_members WHERE tenant = $1 AND read = $2)";
-        let row = write.query(sql).bind(read.tenant).bind(read.id).fetch_one(&mut *write).await?;
-        let rows = u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0);
-        Self::look_at(&mut write, &["staged_users", "staged_groups", "staged_members"], rows).await?;
+        if Self::has_grown(&mut write, sql, read.tenant, read.id).await? {
+            Self::analyze(&mut write, &["staged_users", "staged_groups", "staged_members"]).await?;
+        }
         write.commit().await
     }
 

@@ -73,8 +73,6 @@ pub struct NewRun<'a> {
     pub intent: Intent,
     /// Who starts it.
     pub started_by: &'a str,
-    /// The hash given with `--accept`.
-    pub accepted: Option<&'a str>,
     /// Milliseconds since 1970.
     pub now: i64,
 }
@@ -82,7 +80,8 @@ pub struct NewRun<'a> {
 const COLUMNS: &str = "id, connection, connection_name, intent, state, plan, applied, started_at, finished_at, \
                        started_by, report";
 
-fn word<T: serde::de::DeserializeOwned>(word: &str, what: &'static str) -> Result<T, StoreError> {
+/// One word of a column as what it stands for.
+pub(crate) fn word<T: serde::de::DeserializeOwned>(word: &str, what: &'static str) -> Result<T, StoreError> {
     document(&format!("\"{word}\""), what)
 }
 
@@ -149,15 +148,14 @@ impl Store {
         .await?;
         let intent = text(&new.intent, "intent")?;
         self.query(
-            "INSERT INTO runs (tenant, id, connection, connection_name, intent, state, accepted, started_at, started_by)
-             VALUES ($1, $2, $3, $4, $5, 'running', $6, $7, $8)",
+            "INSERT INTO runs (tenant, id, connection, connection_name, intent, state, started_at, started_by)
+             VALUES ($1, $2, $3, $4, $5, 'running', $6, $7)",
         )
         .bind(new.tenant)
         .bind(id)
         .bind(new.connection)
         .bind(new.connection_name)
         .bind(intent.trim_matches('"'))
-        .bind(new.accepted)
         .bind(new.now)
         .bind(new.started_by)
         .execute(&mut *write)

@@ -197,17 +197,19 @@ impl Store {
         crate::database::private(file)?;
         let place = file.display().to_string();
         // Into an empty file: it was just made so that nobody else can read it.
-        self.query("VACUUM INTO $1").bind(&place).execute(self.pool()).await?;
+        if let Err(error) = self.query("VACUUM INTO $1").bind(&place).execute(self.pool()).await {
+            // Half a copy is none, and would stand in the way of the next one.
+            if let Err(error) = std::fs::remove_file(file) {
+                tracing::warn!(file = %place, %error, "half a copy is left");
+            }
+            return Err(error.into());
+        }
         Ok(())
     }
 
     /// Copies everything into an empty database on another engine, and keeps it there only if every table has the same rows. Nobody writes
     /// here meanwhile. `told` hears of each table.
-    pub async fn move_to(
-        &self,
-        other: &Self,
-        mut told: impl FnMut(&Moved),
-    ) -> Result<Vec<Moved>, StoreError> {
+    pub async fn move_to(&self, other: &Self, mut told: impl FnMut(Moved)) -> Result<(), StoreError> {
         let mut here = self.write().await?;
         let mut there = other.write().await?;
         for tenant in ids(&mut here).await? {
@@ -216,7 +218,6 @@ impl Store {
         if !ids(&mut there).await?.is_empty() {
             return Err(StoreError::NotEmpty);
         }
-        let mut moved = Vec::new();
         for table in TABLES {
             let table = Table::of(&mut here, table).await?;
             let (count, hash) = table.copy(&mut here, &mut there).await?;
@@ -224,12 +225,9 @@ impl Store {
             if (count, &hash) != (arrived, &same) {
                 return Err(StoreError::Differs { table: table.name });
             }
-            let done = Moved { table: table.name, rows: count, hash };
-            told(&done);
-            moved.push(done);
+            told(Moved { table: table.name, rows: count, hash });
         }
-        there.commit().await?;
-        Ok(moved)
+        there.commit().await
     }
 }
 

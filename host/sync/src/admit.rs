@@ -6,7 +6,7 @@ use crate::fault::Fault;
 use crate::host::Host;
 use crate::progress::{Phase, Progress};
 use std::collections::{BTreeMap, BTreeSet};
-use usher_model::{MANAGER, fold};
+use usher_model::{MANAGER, User, fold};
 use usher_planner::{GroupGraph, GroupNode, InScope, Scope};
 use usher_store::{GroupReview, Lease, Outcome, Read, ReviewPage, UserReview, Verdict};
 
@@ -74,6 +74,19 @@ impl Admission {
         Ok(Self { graph, scope })
     }
 
+    /// One user with all that a policy may want to see beside him.
+    pub async fn surround(
+        &self,
+        host: &Host,
+        read: Read,
+        user: &User,
+        direct: &[String],
+    ) -> Result<Surrounded, Fault> {
+        let mut managers = managers(host, read, std::iter::once(user)).await?;
+        let manager = user.text(MANAGER).and_then(|manager| managers.remove(manager));
+        Ok(Surrounded { user: user.clone(), groups: self.surroundings(direct), manager })
+    }
+
     /// The places of groups in the graph.
     pub fn places(&self, ids: &[String]) -> Vec<usize> {
         ids.iter().filter_map(|id| self.graph.at(id)).collect()
@@ -113,20 +126,24 @@ pub async fn users(
         let Some(last) = page.last() else { return Ok(()) };
         after.clone_from(&last.id);
         done += page.len() as u64;
-        let managers = if reads.manager { managers(host, read, &page).await? } else { BTreeMap::new() };
+        let managers = if reads.manager {
+            managers(host, read, page.iter().map(|review| &review.raw)).await?
+        } else {
+            BTreeMap::new()
+        };
         let reviewed = review(chain, admission, page, &managers).await?;
         host.store.review_users(lease, read, &reviewed).await?;
         progress.at(Phase::Admit, done, None);
     }
 }
 
-/// The managers of a page of users, by what the source names them with.
+/// The managers of some users, by what the source names them with.
 async fn managers(
     host: &Host,
     read: Read,
-    page: &[UserReview],
-) -> Result<BTreeMap<String, usher_model::User>, Fault> {
-    let named: BTreeSet<_> = page.iter().filter_map(|review| review.raw.text(MANAGER)).collect();
+    users: impl Iterator<Item = &User>,
+) -> Result<BTreeMap<String, User>, Fault> {
+    let named: BTreeSet<_> = users.filter_map(|user| user.text(MANAGER)).collect();
     let ids: Vec<_> = named.iter().map(|&named| named.to_owned()).collect();
     let mut found = host.store.source_users(read, &ids).await?;
     // A source may name a manager by userName instead of by id.
@@ -152,7 +169,7 @@ async fn review(
     chain: &mut Chain,
     admission: &Admission,
     page: Vec<UserReview>,
-    managers: &BTreeMap<String, usher_model::User>,
+    managers: &BTreeMap<String, User>,
 ) -> Result<Vec<ReviewPage>, Fault> {
     let mut asked = Vec::new();
     let mut outcomes: Vec<Option<Outcome>> = vec![None; page.len()];

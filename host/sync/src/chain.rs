@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use usher_model::{Digester, Group, USER_NAME, User, Value};
 use usher_runtime::contract::hook::{Candidate, Decision, GroupName, Verdict as Answer};
 use usher_runtime::{Policy, Reads};
-use usher_store::{Outcome, Verdict};
+use usher_store::{Outcome, PolicyRow, Verdict};
 
 /// Records handed to a policy in one call.
 pub const BATCH: usize = 500;
@@ -49,10 +49,15 @@ pub struct Said {
 impl Chain {
     /// Loads and configures the tenant's policies.
     pub async fn load(host: &Host, tenant: i64) -> Result<Self, Fault> {
+        Self::of(host, tenant, host.store.policies(tenant).await?).await
+    }
+
+    /// Loads and configures these policies.
+    pub async fn of(host: &Host, tenant: i64, policies: Vec<PolicyRow>) -> Result<Self, Fault> {
         let mut links = Vec::new();
         let mut digest = Digester::new();
         let now = host.clock.now();
-        for row in host.store.policies(tenant).await? {
+        for row in policies {
             let entry = host.find(tenant, &row.plugin).await?;
             let policy = host.policy(&entry, &row.settings).await?.map_err(|problems| {
                 Fault::new(

@@ -137,7 +137,7 @@ impl From<StoreError> for Fault {
         }
         let advice = match error {
             StoreError::LeaseLost => "another host or run took over; nothing of this run was written",
-            StoreError::Unreadable { .. } => {
+            StoreError::Unreadable { .. } | StoreError::Damaged { .. } => {
                 "nothing was changed; `usher database check` finds what is damaged, and heals what comes from a source"
             }
             _ => "nothing was changed; check the disk and the database, then run it again",

@@ -6,11 +6,9 @@ use crate::host::Host;
 use crate::plan_records::Shapes;
 use crate::progress::Progress;
 use crate::read::Sealed;
-use usher_planner::{Action, Hold, Line, Paths, PlanHash, Rules, judge};
-use usher_store::{Connection, Lease, LineRow, Read};
+use usher_planner::{Hold, Line, Paths, PlanHash, Rules, judge};
+use usher_store::{Connection, Lease, LineRow, Read, Tally};
 
-/// What somebody loses something by, also where it was counted before, as a deletion at the end of the grace period was.
-const TAKES_AWAY: [Action; 3] = [Action::Deactivate, Action::Delete, Action::Remove];
 /// How far back the guard counts.
 const WINDOW_MS: i64 = 24 * 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -37,6 +35,8 @@ pub struct Planner<'a> {
 pub struct Plan {
     /// Its name.
     pub hash: PlanHash,
+    /// How many lines it has of each kind and action.
+    pub tally: Vec<Tally>,
     /// Why it waits, apart from nobody having confirmed it.
     pub holds: Vec<Hold>,
     /// Things worth knowing.
@@ -125,13 +125,11 @@ impl<'a> Planner<'a> {
             }
         }
         let hash = store.hash_lines(self.lease, ground.basis).await?;
-        let takes_away = store
-            .tally(self.lease.tenant, self.lease.run)
-            .await?
-            .iter()
-            .any(|tally| TAKES_AWAY.iter().any(|action| action.name() == tally.action));
+        let tally = store.tally(self.lease.tenant, self.lease.run).await?;
+        // Also what was counted before, as a deletion at the end of the grace period was.
+        let takes_away = tally.iter().any(|tally| tally.action.takes_away());
         let holds = self.holds(host, admission, &ground, takes_away).await?;
-        Ok(Plan { hash, holds, notes })
+        Ok(Plan { hash, tally, holds, notes })
     }
 
     async fn holds(

@@ -3,7 +3,7 @@
 use crate::fault::Fault;
 use crate::host::Host;
 use crate::plan::{Planner, row};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use usher_model::{MANAGER, fold};
 use usher_planner::{Action, Change, Changes, Line, Loss, RecordKind, differs};
 use usher_store::ManagerRow;
@@ -15,56 +15,80 @@ const NAMED: usize = 5;
 impl Planner<'_> {
     /// Adds managers to the lines of users, or makes lines for them.
     pub async fn managers(&self, host: &Host, notes: &mut Vec<String>) -> Result<(), Fault> {
-        let (read, run) = (self.read, self.lease.run);
+        let mut without = Without::default();
         let mut after = String::new();
-        let mut missing = BTreeSet::new();
-        let mut without = 0_u64;
         loop {
-            let candidates = host.store.manager_candidates(read, run, &after, PAGE).await?;
-            let Some(last) = candidates.last() else { break };
+            let ids = host.store.due_ids(self.read, &after, PAGE).await?;
+            let Some(last) = ids.last() else { break };
             after.clone_from(last);
-            let page = host.store.manager_rows(read, run, &candidates).await?;
-            let named: Vec<_> = page
-                .iter()
-                .filter_map(|row| row.named.as_deref())
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .map(|named| (named.to_owned(), fold(named)))
-                .collect();
-            let resolved = if named.is_empty() {
-                std::collections::BTreeMap::new()
-            } else {
-                host.store.resolve_managers(read, run, &named).await?
-            };
-            let mut rows = Vec::new();
-            for user in page {
-                let found = user
-                    .named
-                    .as_ref()
-                    .and_then(|named| resolved.get(named))
-                    .filter(|(record, _)| *record != user.record);
-                if let Some(named) = user.named.as_ref().filter(|_| found.is_none()) {
-                    without += 1;
-                    if missing.len() < NAMED {
-                        missing.insert(named.clone());
-                    }
-                }
-                if found.map(|(record, _)| record) != user.manager.as_ref() {
-                    rows.push(with_manager(user, found.map(|(_, name)| name.clone()))?);
-                }
-            }
-            host.store.write_lines(self.lease, &rows).await?;
+            self.managers_of(host, &ids, &mut without).await?;
         }
-        if without > 0 {
-            let names: Vec<_> = missing.into_iter().collect();
-            let who = if without == 1 { "1 user names".to_owned() } else { format!("{without} users name") };
-            notes.push(format!(
-                "{who} a manager who isn't in, with none until he is: {}{}",
-                names.join(", "),
-                if names.len() < NAMED { "" } else { " …" }
-            ));
+        after.clear();
+        loop {
+            let ids = host.store.reports_of_leavers(self.read, self.lease.run, &after, PAGE).await?;
+            let Some(last) = ids.last() else { break };
+            after.clone_from(last);
+            self.managers_of(host, &ids, &mut without).await?;
         }
+        notes.extend(without.note());
         Ok(())
+    }
+
+    async fn managers_of(&self, host: &Host, ids: &[String], without: &mut Without) -> Result<(), Fault> {
+        let (read, run) = (self.read, self.lease.run);
+        let page = host.store.manager_rows(read, run, ids).await?;
+        let named: Vec<_> = page
+            .iter()
+            .filter_map(|row| row.named.as_deref())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .map(|named| (named.to_owned(), fold(named)))
+            .collect();
+        let resolved = match named.is_empty() {
+            true => BTreeMap::new(),
+            false => host.store.resolve_managers(read, run, &named).await?,
+        };
+        let mut rows = Vec::new();
+        for user in page {
+            let named = user.named.as_ref();
+            let found =
+                named.and_then(|named| resolved.get(named)).filter(|(record, _)| *record != user.record);
+            if let Some(named) = named.filter(|_| found.is_none()) {
+                without.add(named);
+            }
+            if found.map(|(record, _)| record) != user.manager.as_ref() {
+                rows.push(with_manager(user, found.map(|(_, name)| name.clone()))?);
+            }
+        }
+        host.store.write_lines(self.lease, &rows).await?;
+        Ok(())
+    }
+}
+
+/// Users whose manager isn't in.
+#[derive(Default)]
+struct Without {
+    users: u64,
+    managers: BTreeSet<String>,
+}
+
+impl Without {
+    fn add(&mut self, manager: &str) {
+        self.users += 1;
+        if self.managers.len() < NAMED {
+            self.managers.insert(manager.to_owned());
+        }
+    }
+
+    fn note(self) -> Option<String> {
+        let who = match self.users {
+            0 => return None,
+            1 => "1 user names".to_owned(),
+            users => format!("{users} users name"),
+        };
+        let more = if self.managers.len() < NAMED { "" } else { " …" };
+        let names: Vec<_> = self.managers.into_iter().collect();
+        Some(format!("{who} a manager who isn't in, with none until he is: {}{more}", names.join(", ")))
     }
 }
 

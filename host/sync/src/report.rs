@@ -2,7 +2,7 @@
 
 use crate::fault::Fault;
 use serde::{Deserialize, Serialize};
-use usher_planner::Hold;
+use usher_planner::{Action, Hold, RecordKind};
 use usher_store::Tally;
 
 /// How a run ended.
@@ -127,19 +127,19 @@ impl Report {
     /// Takes over the counts of lines. Gives whether there are any.
     pub fn take(&mut self, tallies: &[Tally]) -> bool {
         for Tally { kind, action, count } in tallies {
-            let slot = match (kind.as_str(), action.as_str()) {
-                ("user", "create") => &mut self.users.created,
-                ("user", "link") => &mut self.users.linked,
-                ("user", "update") => &mut self.users.updated,
-                ("user", "deactivate") => &mut self.users.deactivated,
-                ("user", "reactivate") => &mut self.users.reactivated,
-                ("user", "delete") => &mut self.users.deleted,
-                ("user", "unlink") => &mut self.users.unlinked,
-                ("group", "create") => &mut self.groups.created,
-                ("group", "update") => &mut self.groups.updated,
-                ("group", "delete" | "unlink") => &mut self.groups.deleted,
-                ("membership", "add") => &mut self.memberships.added,
-                ("membership", "remove") => &mut self.memberships.removed,
+            let slot = match (kind, action) {
+                (RecordKind::User, Action::Create) => &mut self.users.created,
+                (RecordKind::User, Action::Link) => &mut self.users.linked,
+                (RecordKind::User, Action::Update) => &mut self.users.updated,
+                (RecordKind::User, Action::Deactivate) => &mut self.users.deactivated,
+                (RecordKind::User, Action::Reactivate) => &mut self.users.reactivated,
+                (RecordKind::User, Action::Delete) => &mut self.users.deleted,
+                (RecordKind::User, Action::Unlink) => &mut self.users.unlinked,
+                (RecordKind::Group, Action::Create) => &mut self.groups.created,
+                (RecordKind::Group, Action::Update) => &mut self.groups.updated,
+                (RecordKind::Group, Action::Delete | Action::Unlink) => &mut self.groups.deleted,
+                (RecordKind::Membership, Action::Add) => &mut self.memberships.added,
+                (RecordKind::Membership, Action::Remove) => &mut self.memberships.removed,
                 _ => continue,
             };
             *slot += count;

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use usher_model::Digester;
 use usher_planner::Hold;
 use usher_store::{
-    Applied, Connection, Intent, Lease, NewRun, Run, RunState, Standing, StoreError, failpoint,
+    Applied, Connection, Intent, Lease, NewRun, Run, RunState, Standing, StoreError, Tally, failpoint,
 };
 
 /// Whether a plan may be applied.
@@ -72,10 +72,6 @@ impl Host {
     /// Runs a connection. The error is for what keeps a run from beginning; how it went is in the report.
     pub async fn run(&self, request: RunRequest<'_>) -> Result<Report, StoreError> {
         let connection = request.connection;
-        let accepted = match request.consent {
-            Consent::Accept(hash) => Some(hash),
-            _ => None,
-        };
         let lease = self
             .store
             .start_run(&NewRun {
@@ -84,7 +80,6 @@ impl Host {
                 connection_name: &connection.name,
                 intent: request.intent,
                 started_by: request.started_by,
-                accepted,
                 now: self.now(),
             })
             .await?;
@@ -150,7 +145,7 @@ impl Host {
             progress: request.progress,
         };
         report.notes.extend(prover.prove().await?);
-        store.staged(read).await?;
+        store.analyze_read(read).await?;
         failpoint("read.sealed");
         for record in &sealed.unknown {
             report.notes.push(format!(
@@ -228,7 +223,7 @@ impl Host {
             }
         }
         store.collect_findings(lease, read).await?;
-        let changes = self.count(lease, report).await?;
+        let changes = self.count(lease, &plan.tally, report).await?;
         report.plan = Some(plan.hash.to_string());
         failpoint("plan.hashed");
         self.finish(request, lease, &sealed, plan, accepted, changes, &fingerprint, &basis, report).await
@@ -252,9 +247,9 @@ impl Host {
         run.map(Some).ok_or_else(|| unknown("no plan of this connection has this hash"))
     }
 
-    async fn count(&self, lease: Lease, report: &mut Report) -> Result<bool, Fault> {
+    async fn count(&self, lease: Lease, tally: &[Tally], report: &mut Report) -> Result<bool, Fault> {
         let store = &self.store;
-        let changes = report.take(&store.tally(lease.tenant, lease.run).await?);
+        let changes = report.take(tally);
         let count =
             async |standing, kind| store.count_findings(lease.tenant, lease.run, standing, kind).await;
         report.users.skipped = count(Standing::Skipped, "user").await?;
@@ -337,7 +332,7 @@ impl Host {
                         sealed.read,
                         &Applied {
                             plan: &hash,
-                            accepted: agreed,
+                            agreed,
                             state,
                             cursor,
                             fingerprint,

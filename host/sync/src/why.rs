@@ -1,14 +1,14 @@
 //! Why somebody is in, out, or as they are: worked out anew from mirror, policies and history, step by step.
 
 use crate::admit::Admission;
-use crate::chain::{Chain, Surrounded};
+use crate::chain::Chain;
 use crate::fault::Fault;
 use crate::host::Host;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use usher_model::{MANAGER, User};
-use usher_planner::{GroupGraph, InScope};
-use usher_store::{Connection, Mirror, Read, UserRow, Verdict};
+use usher_model::{ACTIVE, MANAGER, USER_NAME, User};
+use usher_planner::PATH;
+use usher_store::{Connection, Mirror, PolicyRow, Read, UserRow, Verdict};
 
 /// One step of an explanation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -63,16 +63,17 @@ fn words(value: &serde_json::Value) -> String {
     }
 }
 
-struct Ground {
-    graph: GroupGraph,
-    scope: InScope,
+/// The mirror of a connection as it is, without an overlay.
+fn mirrored(connection: &Connection) -> Read {
+    Read { tenant: connection.tenant, connection: connection.id, id: 0, incremental: true }
 }
 
-impl Ground {
-    async fn of(host: &Host, connection: &Connection, read: Read) -> Result<Self, Fault> {
+impl Admission {
+    /// As the last applied run left it.
+    async fn now(host: &Host, connection: &Connection) -> Result<Self, Fault> {
+        let read = mirrored(connection);
         let reviews = host.store.groups_for_review(read).await?;
-        let Admission { graph, scope } = Admission::of(host, read, &connection.scope, reviews).await?;
-        Ok(Self { graph, scope })
+        Self::of(host, read, &connection.scope, reviews).await
     }
 
     fn names(&self, ids: &[String]) -> Vec<String> {
@@ -88,7 +89,7 @@ impl Ground {
     fn way(&self, direct: &[String]) -> Option<String> {
         let rooted = !self.scope.everyone() || !self.scope.roots.is_empty();
         let paths = usher_planner::Paths::new(&self.graph, &self.scope, rooted);
-        paths.of_user(direct.iter().filter_map(|id| self.graph.at(id))).into_iter().next()
+        paths.of_user(self.places(direct)).into_iter().next()
     }
 }
 
@@ -228,12 +229,10 @@ impl Host {
             )));
         }
         let Some(raw) = &mirror.raw else { return Ok(None) };
-        let read = Read { tenant: connection.tenant, connection: connection.id, id: 0, incremental: true };
-        let ground = Ground::of(self, connection, read).await?;
+        let ground = Admission::now(self, connection).await?;
         let names = ground.names(&mirror.groups);
         let direct = if names.is_empty() { "no group".to_owned() } else { names.join(", ") };
-        let places: Vec<_> = mirror.groups.iter().filter_map(|id| ground.graph.at(id)).collect();
-        if !ground.scope.holds_user(places.iter().copied()) {
+        if !ground.scope.holds_user(ground.places(&mirror.groups)) {
             steps.push(step("scope", Some(false), format!("in {direct}: none of the chosen groups")));
             return Ok(Some((
                 "he is in none of the chosen groups".to_owned(),
@@ -245,20 +244,7 @@ impl Host {
         steps.push(step("scope", Some(true), format!("{scope}; in {direct}{way}")));
 
         let mut chain = Chain::load(self, connection.tenant).await?;
-        let manager = match raw.text(MANAGER) {
-            Some(manager) => self.store.source_users(read, &[manager.to_owned()]).await?.remove(manager),
-            None => None,
-        };
-        let mut groups: Vec<_> = ground
-            .graph
-            .ancestors(places)
-            .into_iter()
-            .filter(|&at| ground.scope.holds(at))
-            .filter_map(|at| ground.graph.node(at))
-            .map(|node| (node.id.clone(), node.name.clone()))
-            .collect();
-        groups.sort();
-        let input = Surrounded { user: raw.clone(), groups, manager };
+        let input = ground.surround(self, mirrored(connection), raw, &mirror.groups).await?;
         let mut said = Vec::new();
         let outcome = chain.review(std::slice::from_ref(&input), Some(&mut said)).await?.into_iter().next();
         let keeps = outcome.as_ref().is_none_or(|outcome| outcome.decision == Verdict::Keep);
@@ -282,6 +268,27 @@ impl Host {
             steps.push(step("match", Some(true), "bound to his record by the source's id"));
         }
         Ok(None)
+    }
+
+    /// What a policy with these settings says of the source's records that somebody may mean: each with what it is called. Nothing is saved.
+    pub async fn try_policy(
+        &self,
+        connection: &Connection,
+        policy: PolicyRow,
+        who: &str,
+    ) -> Result<Vec<(String, String)>, Fault> {
+        let found = self.store.mirror_of(connection.tenant, connection.id, who, None).await?;
+        let ground = Admission::now(self, connection).await?;
+        let mut chain = Chain::of(self, connection.tenant, vec![policy]).await?;
+        let mut words = Vec::new();
+        for mirror in found {
+            let Some(raw) = &mirror.raw else { continue };
+            let input = ground.surround(self, mirrored(connection), raw, &mirror.groups).await?;
+            let mut said = Vec::new();
+            chain.review(std::slice::from_ref(&input), Some(&mut said)).await?;
+            words.extend(said.into_iter().map(|said| (raw.label().to_owned(), said.words)));
+        }
+        Ok(words)
     }
 
     async fn directory(
@@ -337,9 +344,12 @@ impl Host {
                 return "the policies".to_owned();
             }
             let raw = mirror.raw.as_ref();
+            if field == ACTIVE && raw.is_some_and(|raw| raw.active.is_none()) {
+                return "not said by the source".to_owned();
+            }
             let source = match field {
-                "userName" => raw.and_then(|raw| raw.user_name.clone()),
-                "active" => raw.map(|raw| raw.is_active().to_string()),
+                USER_NAME => raw.and_then(|raw| raw.user_name.clone()),
+                ACTIVE => raw.and_then(|raw| raw.active).map(|active| active.to_string()),
                 _ => raw.and_then(|raw| raw.attributes.get(field)).map(ToString::to_string),
             };
             match source {
@@ -353,9 +363,9 @@ impl Host {
             let from = from(field, &value);
             fields.push(Origin { field: field.to_owned(), from, before: before(field), value });
         };
-        add("userName", user.user_name.clone());
+        add(USER_NAME, user.user_name.clone());
         if mirror.left_at.is_none() {
-            add("active", user.active.to_string());
+            add(ACTIVE, user.active.to_string());
         }
         for (field, value) in &user.attributes {
             add(field, value.to_string());
@@ -370,10 +380,10 @@ impl Host {
         }
         if let Some(path) = user.paths.first() {
             fields.push(Origin {
-                field: "path".to_owned(),
+                field: PATH.to_owned(),
                 value: path.clone(),
                 from: "his groups".to_owned(),
-                before: before("path"),
+                before: before(PATH),
             });
         }
         Ok(fields)

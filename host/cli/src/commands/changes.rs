@@ -110,10 +110,14 @@ pub async fn changes(asked: Asked, context: &mut Context) -> Result<Status, CliE
         store.run(tenant.id, run).await?;
     }
     if let Some(who) = &asked.who {
-        // Who isn't in the directory any more is still in its history, by id.
-        filter.record = Some(match super::users::one(&store, tenant.id, who).await {
-            Ok(user) => user.id,
-            Err(error) => store.record_once_named(tenant.id, who).await?.ok_or(error)?,
+        // Who isn't in the directory any more is still in its history.
+        let gone = match store.find_users(tenant.id, who).await?.is_empty() {
+            true => store.record_once_named(tenant.id, who).await?,
+            false => None,
+        };
+        filter.record = Some(match gone {
+            Some(record) => record,
+            None => super::users::one(&store, tenant.id, who).await?.id,
         });
     }
     if let Some(group) = &asked.group {
@@ -122,9 +126,7 @@ pub async fn changes(asked: Asked, context: &mut Context) -> Result<Status, CliE
     let json = context.console.is_json();
     let mut after = (0, (String::new(), String::new(), String::new()));
     let mut count = 0_u64;
-    if json {
-        context.console.text("[");
-    } else if asked.format == Format::Csv {
+    if !json && asked.format == Format::Csv {
         let heading: Vec<_> = COLUMNS.iter().map(|&column| column.to_owned()).collect();
         context.console.text(&csv(&[heading])?);
     }
@@ -137,8 +139,7 @@ pub async fn changes(asked: Asked, context: &mut Context) -> Result<Status, CliE
         after = (last.run, (line.kind.clone(), line.source_id.clone(), line.member_id.clone()));
         for change in &page {
             if json {
-                let comma = if count == 0 { "\n" } else { ",\n" };
-                context.console.text(&format!("{comma}{}", whole(change)));
+                context.console.json_element(count, &whole(change));
             } else {
                 match asked.format {
                     Format::Csv => context.console.text(&csv(&rows(change))?),
@@ -150,7 +151,7 @@ pub async fn changes(asked: Asked, context: &mut Context) -> Result<Status, CliE
         }
     }
     if json {
-        context.console.text("\n]\n");
+        context.console.json_end(count);
     } else if count == 0 && asked.format == Format::Lines {
         context.console.line("Nothing was changed like that.");
     }

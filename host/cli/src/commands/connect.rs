@@ -10,8 +10,8 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 use usher_planner::Scope;
-use usher_runtime::Kind;
 use usher_runtime::contract::source::{Report, Standing};
+use usher_runtime::{Kind, Plugin};
 use usher_store::{Connection, NewConnection, Secret, Settings as Rules, StoreError};
 
 /// Where a secret comes from: never the command line itself.
@@ -44,6 +44,32 @@ fn folders(settings: &Json, files: &BTreeSet<String>) -> BTreeSet<String> {
         .collect()
 }
 
+/// Asks for what a method can't do without and for the files it can read, where somebody can answer. An empty answer gives nothing.
+fn asked(context: &mut Context, plugin: &Plugin) -> given::Pairs {
+    let schema = &plugin.about().settings;
+    let required: BTreeSet<_> = schema
+        .get("required")
+        .and_then(Json::as_array)
+        .map(|names| names.iter().filter_map(Json::as_str).collect())
+        .unwrap_or_default();
+    let wanted = |name: &str| required.contains(name) || plugin.files().contains(name);
+    let properties = schema.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
+    let (must, may): (Vec<_>, Vec<_>) = properties
+        .iter()
+        .filter(|(name, _)| wanted(name) && !plugin.secrets().contains(*name))
+        .partition(|(name, _)| required.contains(name.as_str()));
+    let mut pairs = given::Pairs::new();
+    for (name, property) in must.into_iter().chain(may) {
+        let what = property.get("description").and_then(Json::as_str).unwrap_or_default();
+        let optional = if required.contains(name.as_str()) { "" } else { " (empty: none)" };
+        let answer = context.console.ask(&format!("{name}: {what}{optional}"));
+        if let Some(answer) = answer.filter(|answer| !answer.is_empty()) {
+            pairs.push((name.clone(), Json::String(answer)));
+        }
+    }
+    pairs
+}
+
 /// Connects a source, or changes the settings of a connection.
 pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status, CliError> {
     let tenant = context.tenant().await?;
@@ -69,7 +95,10 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
             "give the new connection another name with --name",
         ));
     }
-    let (pairs, folder) = given::pairs(&args.given)?;
+    let (mut pairs, folder) = given::pairs(&args.given)?;
+    if pairs.is_empty() && args.secret.is_empty() && earlier.is_none() {
+        pairs = asked(context, plugin);
+    }
     if pairs.is_empty() && args.secret.is_empty() {
         return match earlier {
             Some(earlier) => {

@@ -83,8 +83,7 @@ async fn move_to(context: &mut Context, to: &str, yes: bool) -> Result<Status, C
             "Postgres' own tools move it to another server: `pg_dump` and `pg_restore`",
         ));
     }
-    let other = Store::connect(to).await?;
-    if other.engine() != Engine::Postgres {
+    if Engine::of(to) != Some(Engine::Postgres) {
         return Err(CliError::usage(
             "the other database is no Postgres",
             "give postgres://USER@HOST/NAME; a file is copied with `usher database backup`",
@@ -99,26 +98,23 @@ async fn move_to(context: &mut Context, to: &str, yes: bool) -> Result<Status, C
             advice: Some("confirm when asked, or give --yes".to_owned()),
         });
     }
-    let mut rows = Vec::new();
-    let moved = store
+    let other = Store::connect(to).await?;
+    let mut moved: Vec<Json> = Vec::new();
+    let ended = store
         .move_to(&other, |table| {
-            if table.rows > 0 {
-                let hash = table.hash.get(..12).unwrap_or_default().to_owned();
-                rows.push(vec![table.table.clone(), table.rows.to_string(), hash]);
-            }
+            let hash = table.hash.get(..12).unwrap_or_default();
+            context
+                .console
+                .line(format!("  {:<16} {:>10} rows  {hash} on both sides", table.table, table.rows));
+            moved.push(json!({ "table": table.table, "rows": table.rows, "sha256": table.hash }));
         })
         .await;
     other.close().await;
-    let moved = moved?;
+    ended?;
     if context.console.is_json() {
-        let tables: Vec<Json> = moved
-            .iter()
-            .map(|table| json!({ "table": table.table, "rows": table.rows, "sha256": table.hash }))
-            .collect();
-        context.console.json(&json!({ "moved": tables }));
+        context.console.json(&json!({ "moved": moved }));
         return Ok(Status::Done);
     }
-    context.console.table(&["Table", "Rows", "The same on both sides"], rows);
     context.console.line("Everything is there. From now on give --database, or set USHER_DATABASE; the data folder keeps the key and compiled plugins.");
     context.console.line("The file here is no longer to be used: put it away as a copy.");
     Ok(Status::Done)

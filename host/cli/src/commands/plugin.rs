@@ -11,9 +11,8 @@ use usher_runtime::{Grant, Kind, Limits, Plugin};
 use usher_store::{AddedPlugin, Store};
 
 /// What a plugin asks for and nobody serves, as a sentence: such a plugin can be added, and not be run.
-fn unserved(context: &Context, plugin: &Plugin) -> Option<String> {
-    let offered = usher_services::Services::new(context.clock()).offer();
-    let missing: Vec<_> = plugin.asks().into_iter().filter(|asked| !offered.has(asked)).collect();
+fn unserved(plugin: &Plugin) -> Option<String> {
+    let missing: Vec<_> = plugin.asks().into_iter().filter(|asked| !usher_services::serves(asked)).collect();
     (!missing.is_empty())
         .then(|| format!("this host doesn't serve {} yet: it can't be run", missing.join(", ")))
 }
@@ -195,7 +194,7 @@ pub async fn plugin(command: PluginCommand, context: &mut Context) -> Result<Sta
             let (plugin, _) = from_file(context, &file).await?;
             let grant = Grant { interfaces: plugin.asks() };
             let admitted = plugin.admit(&grant);
-            let unserved = unserved(context, &plugin);
+            let unserved = unserved(&plugin);
             if context.console.is_json() {
                 let mut value = card(&plugin);
                 if let Some(value) = value.as_object_mut() {
@@ -207,12 +206,10 @@ pub async fn plugin(command: PluginCommand, context: &mut Context) -> Result<Sta
                 context.console.json(&value);
             } else {
                 print(context, &plugin);
-                match &admitted {
-                    Ok(_) if unserved.is_some() => {
-                        context.console.line(format!("  {}", unserved.clone().unwrap_or_default()));
-                    }
-                    Ok(_) => context.console.line("  It could be added: `usher plugin add`."),
-                    Err(refusal) => context.console.line(format!("  It can't be added: {refusal}")),
+                match (&admitted, &unserved) {
+                    (Err(refusal), _) => context.console.line(format!("  It can't be added: {refusal}")),
+                    (Ok(_), Some(unserved)) => context.console.line(format!("  {unserved}")),
+                    (Ok(_), None) => context.console.line("  It could be added: `usher plugin add`."),
                 }
             }
             let fit = admitted.is_ok() && unserved.is_none();
@@ -229,6 +226,10 @@ pub async fn plugin(command: PluginCommand, context: &mut Context) -> Result<Sta
             })?;
             if !context.console.is_json() {
                 print(context, &plugin);
+            }
+            if let Some(unserved) = unserved(&plugin) {
+                let warning = context.console.tone(Tone::Change, unserved);
+                context.console.aside(format!("  {warning}"));
             }
             // An added plugin stands before a bundled one of its id, and before the one that was added earlier.
             let id = &plugin.about().id;

@@ -1,7 +1,7 @@
 //! `usher policy`: the tenant's chain.
 
 use super::users::done;
-use crate::args::{Given, PolicyCommand};
+use crate::args::{Given, OnConnection, PolicyCommand};
 use crate::context::Context;
 use crate::error::{CliError, Status};
 use crate::given;
@@ -152,6 +152,13 @@ pub async fn policy(command: PolicyCommand, context: &mut Context) -> Result<Sta
             }
             format!("{name} is changed.")
         }
+        PolicyCommand::Try { name, who, given, csv, on } => {
+            let row = chain.into_iter().find(|row| row.name == name);
+            let (plugin, now) = row.map_or((name, Json::Null), |row| (row.plugin, row.settings));
+            let list = from_csv(context, &plugin, csv.as_deref(), None)?;
+            let settings = settings(context, &plugin, &given, now, list).await?;
+            return try_on(context, PolicyRow { name: plugin.clone(), plugin, settings }, &who, &on).await;
+        }
         PolicyCommand::Move { name, place } => {
             let at = position(&chain, &name)?;
             if place == 0 || place > chain.len() {
@@ -173,6 +180,32 @@ pub async fn policy(command: PolicyCommand, context: &mut Context) -> Result<Sta
     store.set_policies(tenant.id, &chain).await?;
     let names: Vec<_> = chain.iter().map(|row| row.name.clone()).collect();
     done(context, &json!({ "chain": names }), &format!("{words} See what that changes with `usher plan`."));
+    Ok(Status::Done)
+}
+
+/// What a policy says of the source's records that somebody may mean.
+async fn try_on(
+    context: &mut Context,
+    policy: PolicyRow,
+    who: &str,
+    on: &OnConnection,
+) -> Result<Status, CliError> {
+    let connection = context.connection(on.connection.as_deref()).await?;
+    let host = context.host().await?;
+    let said = host.try_policy(&connection, policy, who).await?;
+    if said.is_empty() {
+        return Err(CliError::usage(
+            format!("{} had nobody who is {who} when it was last read", connection.name),
+            "check the spelling; nobody is known before the first run was applied",
+        ));
+    }
+    if context.console.is_json() {
+        let list: Vec<_> = said.iter().map(|(name, says)| json!({ "name": name, "says": says })).collect();
+        context.console.json(&list.into());
+    }
+    for (name, says) in said {
+        context.console.line(format!("{name}: {says}"));
+    }
     Ok(Status::Done)
 }
 

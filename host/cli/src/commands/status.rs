@@ -55,7 +55,7 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
         context.console.line("");
         context
             .console
-            .line(format!("Available after set-up: nothing is connected yet in {}.", context.data.display()));
+            .line(format!("Available after set-up: nothing is connected yet in {}.", store.place()));
         context.console.line("Connect a source with `usher connect csv --set users=/path/to/users.csv`, or take the tour: `usher demo`.");
     }
     for (connection, last) in cards {

@@ -134,9 +134,6 @@ async fn list(
     let headings = ["userName", "displayName", "active", "title", "department", "path", "from"];
     let wanted = if limit == 0 { u64::MAX } else { limit };
     let json = context.console.is_json();
-    if json {
-        context.console.text("[");
-    }
     while count < wanted {
         let size = i64::try_from(wanted - count).unwrap_or(i64::MAX).min(show::PAGE);
         let page = store.users(tenant, filter, &after, size).await?;
@@ -144,9 +141,8 @@ async fn list(
         after = usher_model::fold(&last.user_name);
         if json {
             for user in &page {
-                let comma = if count == 0 { "\n" } else { ",\n" };
+                context.console.json_element(count, &show::user(user));
                 count += 1;
-                context.console.text(&format!("{comma}{}", show::user(user)));
             }
             continue;
         }
@@ -170,7 +166,7 @@ async fn list(
         context.console.table(&headings, rows);
     }
     if json {
-        context.console.text("\n]\n");
+        context.console.json_end(count);
     } else if count == 0 {
         context.console.line(if *filter == UserFilter::default() {
             "Nobody. People come in with `usher sync`, or by hand with `usher users add`."

@@ -228,40 +228,57 @@ mod tests {
         assert!(place.files(&place.path("in/inside.csv")).open("users").await.is_ok());
     }
 
-    #[test]
-    fn a_link_that_is_put_there_meanwhile_leads_nowhere() {
+    /// Swaps a file and a link out of the folder for each other until it is dropped.
+    struct Swapping {
+        done: Arc<std::sync::atomic::AtomicBool>,
+        thread: Option<std::thread::JoinHandle<()>>,
+    }
+
+    impl Swapping {
+        fn of(name: PathBuf, next: PathBuf, secret: PathBuf) -> Self {
+            let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+            let seen = done.clone();
+            let thread = std::thread::spawn(move || {
+                let mut is_link = false;
+                while !seen.load(std::sync::atomic::Ordering::Relaxed) {
+                    match is_link {
+                        true => symlink(&secret, &next).unwrap(),
+                        false => fs::write(&next, "public").unwrap(),
+                    }
+                    // Atomic: the name is always there, as the one or the other.
+                    fs::rename(&next, &name).unwrap();
+                    is_link = !is_link;
+                }
+            });
+            Self { done, thread: Some(thread) }
+        }
+    }
+
+    impl Drop for Swapping {
+        fn drop(&mut self) {
+            self.done.store(true, std::sync::atomic::Ordering::Relaxed);
+            let _ = self.thread.take().map(std::thread::JoinHandle::join);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_link_that_is_put_there_meanwhile_leads_nowhere() {
         let place = Place::new();
         fs::write(place.path("out/secret"), "secret").unwrap();
-        fs::write(place.path("real"), "public").unwrap();
         let name = place.path("in/users.csv");
-        let done = std::sync::atomic::AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                // Each rename is atomic: the name is always there, as a file or as a link out.
-                for turn in 0.. {
-                    if done.load(std::sync::atomic::Ordering::Relaxed) {
-                        break;
-                    }
-                    let next = place.path("next");
-                    if turn % 2 == 0 {
-                        fs::write(&next, "public").unwrap();
-                    } else {
-                        symlink(place.path("out/secret"), &next).unwrap();
-                    }
-                    fs::rename(&next, &name).unwrap();
+        fs::write(&name, "public").unwrap();
+        let _swapping = Swapping::of(name.clone(), place.path("next"), place.path("out/secret"));
+        let (mut read, mut refused) = (0, 0);
+        while read < 3 || refused < 50 {
+            let files = place.files(&name);
+            match files.open("users").await {
+                Ok(Some(_)) => {
+                    assert_eq!(files.read("users", 0).await.unwrap(), b"public");
+                    read += 1;
                 }
-            });
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            runtime.block_on(async {
-                for _ in 0..400 {
-                    let files = place.files(&name);
-                    if let Ok(Some(_)) = files.open("users").await {
-                        assert_eq!(files.read("users", 0).await.unwrap(), b"public");
-                    }
-                }
-            });
-            done.store(true, std::sync::atomic::Ordering::Relaxed);
-        });
+                _ => refused += 1,
+            }
+        }
     }
 
     #[tokio::test]

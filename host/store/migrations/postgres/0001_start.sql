@@ -95,7 +95,7 @@ CREATE TABLE runs (
     intent      TEXT COLLATE "C"   NOT NULL,            -- plan, sync
     state       TEXT COLLATE "C"   NOT NULL,            -- running, success, unchanged, held, failed
     plan        TEXT COLLATE "C",                       -- the plan's hash
-    accepted    TEXT COLLATE "C",                       -- the hash given with --accept
+    accepted    TEXT COLLATE "C",                       -- the plan, where somebody agreed to it although it was held
     applied     BIGINT NOT NULL DEFAULT 0,  -- 1: its lines are history
     started_at  BIGINT NOT NULL,
     finished_at BIGINT,

@@ -10,6 +10,9 @@ CREATE UNIQUE INDEX user_links_by_record ON user_links (tenant, record, connecti
 DROP INDEX group_links_by_record;
 CREATE UNIQUE INDEX group_links_by_record ON group_links (tenant, record, connection);
 
+-- runs.accepted is written when a run is applied: its plan, where somebody agreed to it although it was held.
+UPDATE runs SET accepted = NULL WHERE applied = 0;
+
 -- edited: 1 since the last look, 2 while a run looks at it. A run clears only what it looked at.
 DROP INDEX users_edited;
 CREATE INDEX users_edited ON users (tenant, edited) WHERE edited <> 0;
