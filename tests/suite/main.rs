@@ -19,6 +19,7 @@ mod faults;
 mod fenced;
 mod guard;
 mod harness;
+mod history;
 mod hostile_runs;
 mod leaving;
 mod lookups;

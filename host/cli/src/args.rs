@@ -348,11 +348,17 @@ pub enum UsersCommand {
         /// At most so many; 0 for all
         #[arg(long, default_value_t = 0, value_name = "N")]
         limit: u64,
+        /// As the directory was on this day or at this moment: 2026-03-01, 2026-03-01T08:00:00Z
+        #[arg(long, value_name = "TIME")]
+        as_of: Option<String>,
     },
     /// Show one user with its history
     Show {
         /// A userName, e-mail address, source id or directory id
         who: String,
+        /// As the directory was on this day or at this moment: 2026-03-01, 2026-03-01T08:00:00Z
+        #[arg(long, value_name = "TIME")]
+        as_of: Option<String>,
     },
     /// Make a user by hand
     #[command(
@@ -408,11 +414,17 @@ pub enum GroupsCommand {
         /// Which connection
         #[command(flatten)]
         on: OnConnection,
+        /// As the directory was on this day or at this moment: 2026-03-01, 2026-03-01T08:00:00Z
+        #[arg(long, value_name = "TIME", conflicts_with = "source")]
+        as_of: Option<String>,
     },
     /// Show one group
     Show {
         /// A name, source id or directory id
         group: String,
+        /// As the directory was on this day or at this moment: 2026-03-01, 2026-03-01T08:00:00Z
+        #[arg(long, value_name = "TIME")]
+        as_of: Option<String>,
     },
     /// List the members of a group, with those of nested groups
     Members {
@@ -427,6 +439,9 @@ pub enum GroupsCommand {
         /// Which connection
         #[command(flatten)]
         on: OnConnection,
+        /// As the directory was on this day or at this moment: 2026-03-01, 2026-03-01T08:00:00Z
+        #[arg(long, value_name = "TIME", conflicts_with = "source")]
+        as_of: Option<String>,
     },
     /// Make a group by hand, or add a member to one
     #[command(after_help = "Examples:

@@ -3,16 +3,20 @@
 use crate::args::Cli;
 use crate::console::Console;
 use crate::error::{CliError, words};
+use crate::given;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use usher_runtime::{Runtime, RuntimeOptions};
 use usher_services::Clock;
-use usher_store::{Connection, Store, Tenant, VaultKey};
+use usher_store::{By, Connection, Store, Tenant, VaultKey, View};
 use usher_sync::{Catalogue, Host, HostOptions};
 
 /// The tenant that is made when it is first needed.
 const DEFAULT_TENANT: &str = "default";
+
+/// Who starts runs and changes things from here.
+pub const COMMAND_LINE: &str = "command line";
 
 /// One command's surroundings.
 pub struct Context {
@@ -54,6 +58,19 @@ impl Context {
         self.database = None;
         self.store = None;
         self.host = None;
+    }
+
+    /// Whose changes by hand these are.
+    pub async fn by(&mut self) -> Result<By<'static>, CliError> {
+        Ok(By { tenant: self.tenant().await?.id, who: COMMAND_LINE, now: self.now() })
+    }
+
+    /// The directory now, or as of a day or moment.
+    pub async fn view(&mut self, as_of: Option<&str>) -> Result<View, CliError> {
+        let Some(moment) = as_of else { return Ok(View::NOW) };
+        let moment = given::moment(moment)?;
+        let (tenant, store) = (self.tenant().await?, self.store().await?);
+        Ok(store.as_of(tenant.id, moment).await?)
     }
 
     /// The store, made with its folder where there is none.

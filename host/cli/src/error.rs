@@ -131,6 +131,14 @@ impl From<StoreError> for CliError {
                 "usage",
                 Some("give an empty database: `createdb NAME` makes one".to_owned()),
             ),
+            StoreError::Forgotten { from } => (
+                Status::Usage,
+                "usage",
+                Some(match from {
+                    Some(from) => format!("it is known from {} on", crate::show::time(*from)),
+                    None => "it begins with the next change".to_owned(),
+                }),
+            ),
             StoreError::Differs { .. } => (
                 Status::Failed,
                 "storage",

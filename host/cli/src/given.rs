@@ -2,6 +2,9 @@
 
 use crate::args::Given;
 use crate::error::CliError;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -289,4 +292,20 @@ pub fn attributes(given: &[String]) -> Result<BTreeMap<String, Option<Value>>, C
             Ok((name.trim().to_owned(), value))
         })
         .collect()
+}
+
+/// A day, which begins where this machine is, or a moment.
+pub fn moment(text: &str) -> Result<i64, CliError> {
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(moment.as_millisecond());
+    }
+    text.parse::<Date>()
+        .and_then(|day| day.to_zoned(TimeZone::system()))
+        .map(|day| day.timestamp().as_millisecond())
+        .map_err(|_| {
+            CliError::usage(
+                format!("{text} is no day and no moment"),
+                "write 2026-03-01, or 2026-03-01T08:00:00Z",
+            )
+        })
 }

@@ -3,6 +3,7 @@
 use crate::database::{Store, Write, document, page, rows, text};
 use crate::error::StoreError;
 use crate::failpoint::failpoint;
+use crate::history::next_change;
 use crate::leases::Lease;
 use crate::lines::{LineRow, OF_THE_PLAN};
 use crate::mirror::over;
@@ -36,6 +37,8 @@ pub struct Applied<'a> {
     pub admitted_by: &'a str,
     /// Whether managers are in scope.
     pub managers: bool,
+    /// The connection's settings, scope and rules: undo returns to those of the run before.
+    pub stood_on: &'a Json,
     /// What the plugin wants kept; none takes a key away.
     pub storage: &'a BTreeMap<String, Option<String>>,
     /// The run's report.
@@ -132,7 +135,8 @@ impl Store {
         let mut write = self.write().await?;
         Self::hold_lease(&mut write, lease).await?;
         let large = Self::has_grown(&mut write, OF_THE_PLAN, lease.tenant, lease.run).await?;
-        let mut apply = Apply { write: &mut write, lease, read, large, now: applied.now };
+        let change = next_change(&mut write, lease.tenant).await?;
+        let mut apply = Apply { write: &mut write, lease, read, change, large, now: applied.now };
         apply.analyze(&["lines"]).await?;
         apply.groups().await?;
         failpoint("apply.groups");
@@ -173,6 +177,8 @@ struct Apply<'a> {
     write: &'a mut Write,
     lease: Lease,
     read: Read,
+    /// The number of this change.
+    change: i64,
     /// Whether the plan is so large that what it fills is analyzed.
     large: bool,
     now: i64,
@@ -208,6 +214,33 @@ impl Apply<'_> {
             .bind(self.read.connection)
             .bind(self.now)
             .bind(json)
+            .execute(&mut **self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// Puts rows there, which stand since this change: its number is the fifth parameter.
+    async fn put_rows(&mut self, sql: &'static str, json: String) -> Result<(), StoreError> {
+        self.write
+            .query(sql)
+            .bind(self.read.tenant)
+            .bind(self.read.connection)
+            .bind(self.now)
+            .bind(json)
+            .bind(self.change)
+            .execute(&mut **self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// Puts there what lines say, since this change: its number is the fourth parameter.
+    async fn put_lines(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        self.write
+            .query(sql)
+            .bind(self.read.tenant)
+            .bind(self.read.connection)
+            .bind(self.lease.run)
+            .bind(self.change)
             .execute(&mut **self.write)
             .await?;
         Ok(())
@@ -251,15 +284,15 @@ impl Apply<'_> {
             }
             if !new.is_empty() {
                 let json = rows(&new)?;
-                self.with_rows(
-                    "INSERT INTO groups (tenant, id, display_name, attributes, origin, created_at, updated_at)
-                     SELECT $1, value->>'id', value->>'name', value->>'attributes', $2, $3, $3 FROM json_each($4)",
+                self.put_rows(
+                    "INSERT INTO groups (tenant, id, display_name, attributes, origin, created_at, updated_at, since)
+                     SELECT $1, value->>'id', value->>'name', value->>'attributes', $2, $3, $3, $5 FROM json_each($4)",
                     json.clone(),
                 )
                 .await?;
-                self.with_rows(
-                    "INSERT INTO group_links (tenant, connection, source_id, record, owns)
-                     SELECT $1, $2, value->>'source', value->>'id', CAST(value->>'owns' AS BIGINT) FROM json_each($4)
+                self.put_rows(
+                    "INSERT INTO group_links (tenant, connection, source_id, record, owns, since)
+                     SELECT $1, $2, value->>'source', value->>'id', CAST(value->>'owns' AS BIGINT), $5 FROM json_each($4)
                      WHERE $3 > 0",
                     json,
                 )
@@ -330,17 +363,17 @@ impl Apply<'_> {
             }
             if !new.is_empty() {
                 let json = rows(&new)?;
-                self.with_rows(
+                self.put_rows(
                     "INSERT INTO users (tenant, id, user_name, user_name_key, active, attributes, origin, paths,
-                         created_at, updated_at)
+                         created_at, updated_at, since)
                      SELECT $1, value->>'id', value->>'name', value->>'key', CAST(value->>'active' AS BIGINT), value->>'attributes', $2,
-                         value->>'paths', $3, $3 FROM json_each($4)",
+                         value->>'paths', $3, $3, $5 FROM json_each($4)",
                     json.clone(),
                 )
                 .await?;
-                self.with_rows(
-                    "INSERT INTO user_links (tenant, connection, source_id, record, owns)
-                     SELECT $1, $2, value->>'source', value->>'id', CAST(value->>'owns' AS BIGINT) FROM json_each($4) WHERE $3 > 0",
+                self.put_rows(
+                    "INSERT INTO user_links (tenant, connection, source_id, record, owns, since)
+                     SELECT $1, $2, value->>'source', value->>'id', CAST(value->>'owns' AS BIGINT), $5 FROM json_each($4) WHERE $3 > 0",
                     json,
                 )
                 .await?;
@@ -375,10 +408,10 @@ impl Apply<'_> {
 
     async fn memberships(&mut self) -> Result<(), StoreError> {
         // Links come first: managers and memberships go by them.
-        self.lines(
-            "INSERT INTO user_links (tenant, connection, source_id, record, owns)
-             SELECT $1, $2, source_id, record, owns FROM lines
-             WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action = 'link' AND $4 > 0",
+        self.put_lines(
+            "INSERT INTO user_links (tenant, connection, source_id, record, owns, since)
+             SELECT $1, $2, source_id, record, owns, $4 FROM lines
+             WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action = 'link'",
         )
         .await?;
         self.lines(
@@ -401,10 +434,10 @@ impl Apply<'_> {
                AND group_links.tenant = $1 AND group_links.connection = $2 AND group_links.source_id = n.source_id",
         )
         .await?;
-        self.lines(
-            "INSERT INTO memberships (tenant, group_id, member_id, kind, owner)
-             SELECT $1, record, member, CASE substr(member_id, 1, 1) WHEN 'u' THEN 'user' ELSE 'group' END, $2
-             FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'membership' AND action = 'add' AND $4 > 0
+        self.put_lines(
+            "INSERT INTO memberships (tenant, group_id, member_id, kind, owner, since)
+             SELECT $1, record, member, CASE substr(member_id, 1, 1) WHEN 'u' THEN 'user' ELSE 'group' END, $2, $4
+             FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'membership' AND action = 'add'
              ON CONFLICT DO NOTHING",
         )
         .await?;
@@ -491,8 +524,13 @@ impl Apply<'_> {
                  WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action = 'unlink')",
             "DELETE FROM user_links WHERE tenant = $1 AND connection = $2 AND $4 > 0 AND source_id IN (SELECT source_id
                  FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action IN ('delete', 'unlink'))",
+            // Others who had let him go but not yet forgotten him.
+            "DELETE FROM user_links WHERE tenant = $1 AND $2 > 0 AND $4 > 0 AND record IN (SELECT record
+                 FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action = 'delete')",
             "DELETE FROM group_links WHERE tenant = $1 AND connection = $2 AND $4 > 0 AND source_id IN (SELECT source_id
                  FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'group' AND action IN ('delete', 'unlink'))",
+            "DELETE FROM group_links WHERE tenant = $1 AND $2 > 0 AND $4 > 0 AND record IN (SELECT record
+                 FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'group' AND action = 'delete')",
             "UPDATE users SET edited = 0 WHERE tenant = $1 AND origin = $2 AND edited <> 0 AND edited = 2 AND $3 > 0 AND $4 > 0",
             "UPDATE groups SET edited = 0 WHERE tenant = $1 AND origin = $2 AND edited <> 0 AND edited = 2 AND $3 > 0 AND $4 > 0",
         ] {
@@ -576,10 +614,12 @@ impl Apply<'_> {
                 .await?;
         }
         self.write
-            .query("UPDATE runs SET applied = 1, accepted = $3 WHERE tenant = $1 AND id = $2")
+            .query("UPDATE runs SET applied = 1, accepted = $3, change = $4, stood_on = $5 WHERE tenant = $1 AND id = $2")
             .bind(self.lease.tenant)
             .bind(self.lease.run)
             .bind(applied.agreed.then_some(applied.plan))
+            .bind(self.change)
+            .bind(text(applied.stood_on, "setting")?)
             .execute(&mut **self.write)
             .await?;
         Ok(())

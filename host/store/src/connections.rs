@@ -1,6 +1,8 @@
 //! Connections: one tenant's configured methods.
 
 use crate::database::{Write, document, page, rows, text};
+use crate::edits::By;
+use crate::runs::Intent;
 use crate::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
@@ -90,6 +92,13 @@ pub struct Connection {
     pub fingerprint: Option<String>,
     /// Chain and scope of the last applied admission.
     pub admitted_by: Option<String>,
+}
+
+impl Connection {
+    /// What its runs stand on: settings, scope and rules.
+    pub fn stands_on(&self) -> serde_json::Value {
+        serde_json::json!({ "method": self.method, "settings": self.settings, "scope": self.scope, "rules": self.rules })
+    }
 }
 
 /// A connection to be made or changed.
@@ -188,9 +197,11 @@ impl Store {
 
     /// Removes a connection with its mirror, links and secrets. Its records stay and become manual, its memberships too, but for people whom
     /// another connection holds: they become that one's. Refused while a run of the tenant is going on.
-    pub async fn remove_connection(&self, connection: &Connection) -> Result<(), StoreError> {
-        let mut write = self.write_alone(connection.tenant).await?;
-        Self::nobody_runs(&mut write, connection.tenant).await?;
+    pub async fn remove_connection(&self, by: By<'_>, connection: &Connection) -> Result<(), StoreError> {
+        let mut edit = self.edit_as(by, Intent::Disconnect, &connection.name).await?;
+        let since = edit.change;
+        let write = &mut edit.write;
+        Self::nobody_runs(write, connection.tenant).await?;
         // Whom another connection holds too becomes its own, and is looked at in its next run.
         self.query(
             "UPDATE users SET edited = 1, origin = (SELECT MIN(o.connection) FROM user_links o
@@ -200,9 +211,20 @@ impl Store {
         )
         .bind(connection.tenant)
         .bind(connection.id)
-        .execute(&mut *write)
+        .execute(&mut **write)
         .await?;
-        keep_addresses(&mut write, connection).await?;
+        keep_addresses(write, connection).await?;
+        write
+            .query(
+                "INSERT INTO memberships (tenant, group_id, member_id, kind, owner, since)
+                 SELECT tenant, group_id, member_id, kind, 0, $3 FROM memberships WHERE tenant = $1 AND owner = $2
+                 ON CONFLICT DO NOTHING",
+            )
+            .bind(connection.tenant)
+            .bind(connection.id)
+            .bind(since)
+            .execute(&mut **write)
+            .await?;
         for sql in [
             "DELETE FROM staged_users WHERE tenant = $1
                 AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2)",
@@ -216,16 +238,12 @@ impl Store {
                 AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2)",
             "UPDATE users SET origin = NULL, edited = 0 WHERE tenant = $1 AND origin = $2",
             "UPDATE groups SET origin = NULL, edited = 0 WHERE tenant = $1 AND origin = $2",
-            "INSERT INTO memberships (tenant, group_id, member_id, kind, owner)
-             SELECT tenant, group_id, member_id, kind, 0 FROM memberships WHERE tenant = $1 AND owner = $2
-             ON CONFLICT DO NOTHING",
             "DELETE FROM memberships WHERE tenant = $1 AND owner = $2",
             "DELETE FROM connections WHERE tenant = $1 AND id = $2",
         ] {
-            self.query(sql).bind(connection.tenant).bind(connection.id).execute(&mut *write).await?;
+            self.query(sql).bind(connection.tenant).bind(connection.id).execute(&mut **write).await?;
         }
-        write.commit().await?;
-        Ok(())
+        edit.commit().await
     }
 }
 

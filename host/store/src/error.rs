@@ -53,6 +53,12 @@ pub enum StoreError {
         /// Its source id.
         id: String,
     },
+    /// So far back nothing is known.
+    #[error("the history does not reach back that far")]
+    Forgotten {
+        /// From when on it is known, milliseconds since 1970; none where nothing is.
+        from: Option<i64>,
+    },
     /// Another run of this tenant is going on.
     #[error("run {run} of this tenant is going on")]
     AlreadyRunning {

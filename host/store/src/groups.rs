@@ -1,9 +1,12 @@
 //! Groups of the directory and who is in them: listing, finding, and changing by hand.
 
 use crate::database::{Store, page, text};
+use crate::edits::{By, differences};
 use crate::error::StoreError;
+use crate::history::View;
 use serde::Deserialize;
-use usher_model::{Attributes, MemberKind, Value};
+use usher_model::{Attributes, DISPLAY_NAME, MemberKind, Value};
+use usher_planner::{Action, Changes, RecordKind};
 
 /// A group as the directory has it.
 #[derive(Clone, Debug)]
@@ -49,10 +52,17 @@ struct Json {
     members: u64,
 }
 
-const SHOWN: &str = "json_object('id', g.id, 'display_name', g.display_name, 'attributes', g.attributes,
-    'origin', (SELECT c.name FROM connections c WHERE c.tenant = g.tenant AND c.id = g.origin),
-    'external_id', (SELECT l.source_id FROM group_links l WHERE l.tenant = g.tenant AND l.record = g.id ORDER BY l.connection LIMIT 1),
-    'members', (SELECT COUNT(DISTINCT m.member_id) FROM memberships m WHERE m.tenant = g.tenant AND m.group_id = g.id))";
+/// A group `g` of a view as one document.
+fn document_of(view: View) -> String {
+    let (memberships, links) = (view.memberships(), view.group_links());
+    let origin = view.connection_name("g.tenant", "g.origin");
+    format!(
+        "json_object('id', g.id, 'display_name', g.display_name, 'attributes', g.attributes,
+    'origin', {origin},
+    'external_id', (SELECT l.source_id FROM {links} l WHERE l.tenant = g.tenant AND l.record = g.id ORDER BY l.connection LIMIT 1),
+    'members', (SELECT COUNT(DISTINCT m.member_id) FROM {memberships} m WHERE m.tenant = g.tenant AND m.group_id = g.id))"
+    )
+}
 
 fn shown(json: Json) -> Result<GroupRow, StoreError> {
     Ok(GroupRow {
@@ -70,12 +80,14 @@ impl Store {
     pub async fn groups(
         &self,
         tenant: i64,
+        view: View,
         after: (&str, &str),
         limit: i64,
     ) -> Result<Vec<GroupRow>, StoreError> {
+        let (shown_group, groups) = (document_of(view), view.groups());
         let sql = format!(
-            "SELECT json_group_array({SHOWN}) FROM (SELECT * FROM groups WHERE tenant = $1
-                 AND (display_name, id) > ($2, $3) ORDER BY display_name, id LIMIT $4) g"
+            "SELECT json_group_array({shown_group}) FROM (SELECT * FROM {groups} a WHERE a.tenant = $1
+                 AND (a.display_name, a.id) > ($2, $3) ORDER BY a.display_name, a.id LIMIT $4) g"
         );
         let row = self
             .query(sql)
@@ -89,10 +101,16 @@ impl Store {
     }
 
     /// The groups that somebody may mean: by id, name or source id.
-    pub async fn find_groups(&self, tenant: i64, which: &str) -> Result<Vec<GroupRow>, StoreError> {
+    pub async fn find_groups(
+        &self,
+        tenant: i64,
+        view: View,
+        which: &str,
+    ) -> Result<Vec<GroupRow>, StoreError> {
+        let (shown_group, groups, links) = (document_of(view), view.groups(), view.group_links());
         let sql = format!(
-            "SELECT json_group_array({SHOWN}) FROM groups g WHERE g.tenant = $1 AND (g.id = $2 OR g.display_name = $2
-                 OR EXISTS (SELECT 1 FROM group_links l WHERE l.tenant = $1 AND l.record = g.id AND l.source_id = $2))"
+            "SELECT json_group_array({shown_group}) FROM {groups} g WHERE g.tenant = $1 AND (g.id = $2 OR g.display_name = $2
+                 OR EXISTS (SELECT 1 FROM {links} l WHERE l.tenant = $1 AND l.record = g.id AND l.source_id = $2))"
         );
         let row = self.query(sql).bind(tenant).bind(which).fetch_one(self.pool()).await?;
         page::<Json>(&row)?.into_iter().map(shown).collect()
@@ -102,33 +120,33 @@ impl Store {
     pub async fn group_members(
         &self,
         tenant: i64,
+        view: View,
         group: &str,
         nested: bool,
     ) -> Result<Vec<MemberRow>, StoreError> {
-        let row = self.query(
+        let (users, groups, memberships) = (view.users(), view.groups(), view.memberships());
+        let owner = view.connection_name("$1", "owner");
+        let sql = format!(
             "WITH RECURSIVE below (id, depth) AS (
-                 SELECT top.id, 0 FROM groups top WHERE top.tenant = $1 AND top.id = $2
+                 SELECT top.id, 0 FROM {groups} top WHERE top.tenant = $1 AND top.id = $2
                  UNION
                  SELECT m.member_id, below.depth + 1 FROM below
-                 JOIN memberships m ON m.tenant = $1 AND m.group_id = below.id AND m.kind = 'group'
+                 JOIN {memberships} m ON m.tenant = $1 AND m.group_id = below.id AND m.kind = 'group'
                  WHERE $3 = 1 AND below.depth < 64)
              SELECT json_group_array(json_object('id', id, 'kind', kind, 'name', name, 'depth', depth, 'via', via,
-                 'owner', (SELECT c.name FROM connections c WHERE c.tenant = $1 AND c.id = owner))) FROM (
+                 'owner', {owner})) FROM (
              SELECT m.member_id AS id, m.kind, MIN(COALESCE(u.user_name, g.display_name, m.member_id)) AS name,
                  MIN(b.depth) AS depth, MIN(v.display_name) AS via,
                  MIN(m.owner) AS owner
-             FROM below b JOIN memberships m ON m.tenant = $1 AND m.group_id = b.id
-             JOIN groups v ON v.tenant = $1 AND v.id = b.id
-             LEFT JOIN users u ON u.tenant = $1 AND m.kind = 'user' AND u.id = m.member_id
-             LEFT JOIN groups g ON g.tenant = $1 AND m.kind = 'group' AND g.id = m.member_id
+             FROM below b JOIN {memberships} m ON m.tenant = $1 AND m.group_id = b.id
+             JOIN {groups} v ON v.tenant = $1 AND v.id = b.id
+             LEFT JOIN {users} u ON u.tenant = $1 AND m.kind = 'user' AND u.id = m.member_id
+             LEFT JOIN {groups} g ON g.tenant = $1 AND m.kind = 'group' AND g.id = m.member_id
              WHERE m.member_id <> $2
              GROUP BY m.member_id, m.kind ORDER BY depth, m.kind, name)",
-        )
-        .bind(tenant)
-        .bind(group)
-        .bind(i64::from(nested))
-        .fetch_one(self.pool())
-        .await?;
+        );
+        let row =
+            self.query(sql).bind(tenant).bind(group).bind(i64::from(nested)).fetch_one(self.pool()).await?;
         page(&row)
     }
 
@@ -147,39 +165,43 @@ impl Store {
     /// Makes a group by hand.
     pub async fn add_group(
         &self,
-        tenant: i64,
+        by: By<'_>,
         display_name: &str,
         attributes: &Attributes,
-        now: i64,
     ) -> Result<String, StoreError> {
         let id = crate::new_id();
+        let mut edit = self.edit(by).await?;
         self.query(
-            "INSERT INTO groups (tenant, id, display_name, attributes, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $5)",
+            "INSERT INTO groups (tenant, id, display_name, attributes, created_at, updated_at, since)
+             VALUES ($1, $2, $3, $4, $5, $5, $6)",
         )
-        .bind(tenant)
+        .bind(by.tenant)
         .bind(&id)
         .bind(display_name)
         .bind(text(attributes, "group")?)
-        .bind(now)
-        .execute(self.pool())
+        .bind(by.now)
+        .bind(edit.change)
+        .execute(&mut *edit.write)
         .await?;
+        let nothing = Attributes::new();
+        let changes = differences((DISPLAY_NAME, "", None, &nothing), (display_name, None, attributes));
+        edit.note(RecordKind::Group, Action::Create, &id, display_name, &changes)?;
+        edit.commit().await?;
         Ok(id)
     }
 
     /// Sets or clears fields of a group by hand. An owned field of a synced group returns to the source's value at the next run.
     pub async fn set_group(
         &self,
-        tenant: i64,
+        by: By<'_>,
         group: &GroupRow,
         changes: &std::collections::BTreeMap<String, Option<Value>>,
-        now: i64,
     ) -> Result<(), StoreError> {
         let mut attributes = group.attributes.clone();
         let mut display_name = group.display_name.clone();
         for (name, value) in changes {
             match (name.as_str(), value) {
-                (usher_model::DISPLAY_NAME, Some(value)) => display_name = value.to_string(),
+                (DISPLAY_NAME, Some(value)) => display_name = value.to_string(),
                 (_, Some(value)) => {
                     attributes.insert(name.clone(), value.clone());
                 }
@@ -188,70 +210,99 @@ impl Store {
                 }
             }
         }
+        let changes = differences(
+            (DISPLAY_NAME, &group.display_name, None, &group.attributes),
+            (&display_name, None, &attributes),
+        );
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let mut edit = self.edit(by).await?;
         self.query(
             "UPDATE groups SET display_name = $1, attributes = $2, updated_at = $3,
                  edited = CASE WHEN origin IS NULL THEN 0 ELSE 1 END WHERE tenant = $4 AND id = $5",
         )
-        .bind(display_name)
+        .bind(&display_name)
         .bind(text(&attributes, "group")?)
-        .bind(now)
-        .bind(tenant)
+        .bind(by.now)
+        .bind(by.tenant)
         .bind(&group.id)
-        .execute(self.pool())
+        .execute(&mut *edit.write)
         .await?;
-        Ok(())
+        edit.note(RecordKind::Group, Action::Update, &group.id, &display_name, &changes)?;
+        edit.commit().await
     }
 
     /// Removes a group made by hand. One that a connection owns would come back: that is an error.
-    pub async fn remove_group(&self, tenant: i64, group: &GroupRow) -> Result<(), StoreError> {
+    pub async fn remove_group(&self, by: By<'_>, group: &GroupRow) -> Result<(), StoreError> {
         if let Some(connection) = &group.origin {
             return Err(StoreError::Owned {
                 name: group.display_name.clone(),
                 connection: connection.clone(),
             });
         }
-        let mut write = self.write().await?;
+        let mut edit = self.edit(by).await?;
         for sql in [
             "DELETE FROM memberships WHERE tenant = $1 AND (group_id = $2 OR member_id = $2)",
+            "DELETE FROM group_links WHERE tenant = $1 AND record = $2",
             "DELETE FROM groups WHERE tenant = $1 AND id = $2",
         ] {
-            self.query(sql).bind(tenant).bind(&group.id).execute(&mut *write).await?;
+            self.query(sql).bind(by.tenant).bind(&group.id).execute(&mut *edit.write).await?;
         }
-        write.commit().await?;
-        Ok(())
+        edit.note(RecordKind::Group, Action::Delete, &group.id, &group.display_name, &Changes::new())?;
+        edit.commit().await
     }
 
-    /// Adds a member by hand. False where it was there by hand already.
+    /// Adds a member by hand, by id and name. False where it was there by hand already.
     pub async fn add_member(
         &self,
-        tenant: i64,
-        group: &str,
-        member: &str,
+        by: By<'_>,
+        group: &GroupRow,
+        member: (&str, &str),
         kind: MemberKind,
     ) -> Result<bool, StoreError> {
+        let mut edit = self.edit(by).await?;
         let done = self.query(
-            "INSERT INTO memberships (tenant, group_id, member_id, kind, owner) VALUES ($1, $2, $3, $4, 0)
+            "INSERT INTO memberships (tenant, group_id, member_id, kind, owner, since) VALUES ($1, $2, $3, $4, 0, $5)
              ON CONFLICT DO NOTHING",
         )
-        .bind(tenant)
-        .bind(group)
-        .bind(member)
+        .bind(by.tenant)
+        .bind(&group.id)
+        .bind(member.0)
         .bind(kind.name())
-        .execute(self.pool())
+        .bind(edit.change)
+        .execute(&mut *edit.write)
         .await?;
-        Ok(done.rows_affected() == 1)
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        edit.note_member(Action::Add, (&group.id, &group.display_name), member, kind);
+        edit.commit().await?;
+        Ok(true)
     }
 
     /// Takes away a membership that was added by hand. False where there is none: a connection's own are its own.
-    pub async fn remove_member(&self, tenant: i64, group: &str, member: &str) -> Result<bool, StoreError> {
+    pub async fn remove_member(
+        &self,
+        by: By<'_>,
+        group: &GroupRow,
+        member: (&str, &str),
+        kind: MemberKind,
+    ) -> Result<bool, StoreError> {
+        let mut edit = self.edit(by).await?;
         let done = self.query(
             "DELETE FROM memberships WHERE tenant = $1 AND group_id = $2 AND member_id = $3 AND owner = 0",
         )
-        .bind(tenant)
-        .bind(group)
-        .bind(member)
-        .execute(self.pool())
+        .bind(by.tenant)
+        .bind(&group.id)
+        .bind(member.0)
+        .execute(&mut *edit.write)
         .await?;
-        Ok(done.rows_affected() == 1)
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        edit.note_member(Action::Remove, (&group.id, &group.display_name), member, kind);
+        edit.commit().await?;
+        Ok(true)
     }
 }

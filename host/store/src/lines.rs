@@ -1,6 +1,6 @@
 //! Plan lines: written as the planner makes them, hashed as they lie, and the journal once their run is applied.
 
-use crate::database::{Store, page, rows};
+use crate::database::{Store, Write, page, rows};
 use crate::dialect::Statement;
 use crate::error::StoreError;
 use crate::failpoint::failpoint;
@@ -35,6 +35,29 @@ pub struct LineRow {
     pub owns: i64,
     /// 1 where the guard counts it.
     pub away: i64,
+}
+
+/// Puts lines there. One about the same record replaces the one before.
+const INSERT: &str =
+    "INSERT INTO lines (tenant, run, kind, source_id, member_id, action, record, member, name, reason,
+         changes, owns, away)
+     SELECT $1, $2, value->>'kind', value->>'source_id', value->>'member_id', value->>'action',
+         value->>'record', value->>'member', value->>'name', value->>'reason', value->>'changes',
+         CAST(value->>'owns' AS BIGINT), CAST(value->>'away' AS BIGINT)
+     FROM json_each($3) WHERE true
+     ON CONFLICT (tenant, run, kind, source_id, member_id) DO UPDATE SET action = EXCLUDED.action,
+         record = EXCLUDED.record, name = EXCLUDED.name, reason = EXCLUDED.reason,
+         changes = EXCLUDED.changes, owns = EXCLUDED.owns, away = EXCLUDED.away";
+
+/// Writes lines, as a JSON array of rows, within a transaction.
+pub(crate) async fn insert_lines(
+    write: &mut Write,
+    tenant: i64,
+    run: i64,
+    lines: String,
+) -> Result<(), StoreError> {
+    write.query(INSERT).bind(tenant).bind(run).bind(lines).execute(&mut **write).await?;
+    Ok(())
 }
 
 /// How many lines a run's plan has.
@@ -86,6 +109,8 @@ pub struct ChangeFilter {
 /// A line of an applied run.
 #[derive(Clone, Debug, Deserialize)]
 pub struct AppliedChange {
+    /// The number of the change: history is in this order.
+    pub change: i64,
     /// The run.
     pub run: i64,
     /// When it was applied, milliseconds since 1970.
@@ -121,22 +146,12 @@ impl Store {
         if lines.is_empty() {
             return Ok(());
         }
-        self.query(
-            "INSERT INTO lines (tenant, run, kind, source_id, member_id, action, record, member, name, reason,
-                 changes, owns, away)
-             SELECT $1, $2, value->>'kind', value->>'source_id', value->>'member_id', value->>'action',
-                 value->>'record', value->>'member', value->>'name', value->>'reason', value->>'changes',
-                 CAST(value->>'owns' AS BIGINT), CAST(value->>'away' AS BIGINT)
-             FROM json_each($3) WHERE true
-             ON CONFLICT (tenant, run, kind, source_id, member_id) DO UPDATE SET action = EXCLUDED.action,
-                 record = EXCLUDED.record, name = EXCLUDED.name, reason = EXCLUDED.reason,
-                 changes = EXCLUDED.changes, owns = EXCLUDED.owns, away = EXCLUDED.away",
-        )
-        .bind(lease.tenant)
-        .bind(lease.run)
-        .bind(rows(&lines)?)
-        .execute(self.pool())
-        .await?;
+        self.query(INSERT)
+            .bind(lease.tenant)
+            .bind(lease.run)
+            .bind(rows(&lines)?)
+            .execute(self.pool())
+            .await?;
         failpoint("plan.lines");
         Ok(())
     }
@@ -175,24 +190,24 @@ impl Store {
         after: (i64, After<'_>),
         limit: i64,
     ) -> Result<Vec<AppliedChange>, StoreError> {
-        let (run, after) = after;
+        let (change, after) = after;
         let row = self
             .query(
-                "SELECT json_group_array(json_object('run', run, 'at', at, 'connection', connection, 'by', started_by,
+                "SELECT json_group_array(json_object('change', change, 'run', run, 'at', at, 'connection', connection, 'by', started_by,
                      'line', json_object('kind', kind, 'source_id', source_id, 'member_id', member_id, 'action', action,
                          'record', record, 'member', member, 'name', name, 'reason', reason, 'changes', changes,
                          'owns', owns, 'away', away))) FROM (
-                 SELECT l.*, r.finished_at AS at, r.connection_name AS connection, r.started_by
+                 SELECT l.*, r.change, r.finished_at AS at, r.connection_name AS connection, r.started_by
                  FROM runs r CROSS JOIN lines l
-                 WHERE r.tenant = $1 AND r.applied = 1 AND l.tenant = $1 AND l.run = r.id
-                   AND (l.run, l.kind, l.source_id, l.member_id) > ($2, $3, $4, $5)
+                 WHERE r.tenant = $1 AND r.change IS NOT NULL AND r.change >= $2 AND l.tenant = $1 AND l.run = r.id
+                   AND (r.change, l.kind, l.source_id, l.member_id) > ($2, $3, $4, $5)
                    AND ($6 = 0 OR r.id = $6) AND r.finished_at >= $7 AND r.finished_at < $8
                    AND ($9 = '' OR l.record = $9 OR l.member = $9) AND ($10 = '' OR l.kind = $10)
                    AND ($11 = '' OR l.action = $11) AND ($12 = '' OR l.changes->$12 IS NOT NULL)
-                 ORDER BY l.run, l.kind, l.source_id, l.member_id LIMIT $13)",
+                 ORDER BY r.change, l.kind, l.source_id, l.member_id LIMIT $13)",
             )
             .bind(tenant)
-            .bind(run)
+            .bind(change)
             .bind(after.0)
             .bind(after.1)
             .bind(after.2)
@@ -215,7 +230,7 @@ impl Store {
             .query(
                 "SELECT l.record FROM lines l JOIN runs r ON r.tenant = l.tenant AND r.id = l.run
                  WHERE l.tenant = $1 AND r.applied = 1 AND l.kind = 'user' AND (l.name = $2 OR l.source_id = $2 OR l.record = $2)
-                 ORDER BY l.run DESC LIMIT 1",
+                 ORDER BY r.change DESC LIMIT 1",
             )
             .bind(tenant)
             .bind(who)
@@ -224,7 +239,7 @@ impl Store {
         row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
 
-    /// All applied lines about one directory record, newest run first, with the run's number.
+    /// All applied lines about one directory record, the newest first, with the run's number.
     pub async fn history(
         &self,
         tenant: i64,
@@ -238,7 +253,7 @@ impl Store {
                  'reason', reason, 'changes', changes, 'owns', owns, 'away', away))) FROM (
              SELECT l.* FROM lines l JOIN runs r ON r.tenant = l.tenant AND r.id = l.run
              WHERE l.tenant = $1 AND l.record = $2 AND l.kind <> 'membership' AND r.applied = 1
-             ORDER BY l.run DESC LIMIT $3)",
+             ORDER BY r.change DESC LIMIT $3)",
             )
             .bind(tenant)
             .bind(record)

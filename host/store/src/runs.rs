@@ -15,6 +15,12 @@ pub enum Intent {
     Plan,
     /// To change it.
     Sync,
+    /// A change by hand.
+    Edit,
+    /// A connection that was removed.
+    Disconnect,
+    /// What another one did is taken back.
+    Undo,
 }
 
 /// How far a run has come.
@@ -56,7 +62,9 @@ pub struct Run {
     pub finished_at: Option<i64>,
     /// Who started it.
     pub started_by: String,
-    /// What it found; none while it runs.
+    /// The run that it takes back.
+    pub undoes: Option<i64>,
+    /// What it found; none while it runs, and of changes by hand.
     pub report: Option<serde_json::Value>,
 }
 
@@ -78,7 +86,7 @@ pub struct NewRun<'a> {
 }
 
 const COLUMNS: &str = "id, connection, connection_name, intent, state, plan, applied, started_at, finished_at, \
-                       started_by, report";
+                       started_by, report, undoes";
 
 /// One word of a column as what it stands for.
 pub(crate) fn word<T: serde::de::DeserializeOwned>(word: &str, what: &'static str) -> Result<T, StoreError> {
@@ -99,6 +107,7 @@ fn run(row: &AnyRow) -> Result<Run, StoreError> {
         started_at: row.try_get(7)?,
         finished_at: row.try_get(8)?,
         started_by: row.try_get(9)?,
+        undoes: row.try_get(11)?,
         report: report.map(|report| document(&report, "report")).transpose()?,
     })
 }

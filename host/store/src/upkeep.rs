@@ -13,7 +13,7 @@ use usher_model::content_hash;
 const PAGE: i64 = 1000;
 
 /// Every table, those that others refer to first.
-const TABLES: [&str; 27] = [
+const TABLES: [&str; 32] = [
     "tenants",
     "connections",
     "plugin_storage",
@@ -39,6 +39,11 @@ const TABLES: [&str; 27] = [
     "manual_addresses",
     "groups",
     "memberships",
+    "users_was",
+    "groups_was",
+    "memberships_was",
+    "user_links_was",
+    "group_links_was",
     "lines",
     "findings",
 ];

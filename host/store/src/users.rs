@@ -1,11 +1,14 @@
 //! Users of the directory: listing, finding, and changing by hand.
 
 use crate::database::{Store, Write, page, rows, text};
+use crate::edits::{By, differences};
 use crate::error::StoreError;
+use crate::history::View;
 use serde::Deserialize;
 use sqlx::Row;
 use std::collections::BTreeMap;
 use usher_model::{ACTIVE, Attributes, EMAILS, USER_NAME, Value, fold};
+use usher_planner::{Action, Change, Changes, LINKED, RecordKind};
 
 /// A user as the directory has it, with what hangs on it.
 #[derive(Clone, Debug)]
@@ -71,17 +74,25 @@ struct Json {
     links: Vec<(String, String, Option<i64>)>,
 }
 
-const SHOWN: &str = "json_object('id', u.id, 'user_name', u.user_name, 'active', u.active, 'attributes', u.attributes,
-    'origin', CASE WHEN u.origin IS NULL THEN NULL ELSE (SELECT c.name FROM connections c WHERE c.tenant = u.tenant AND c.id = u.origin) END,
-    'external_id', (SELECT MIN(l.source_id) FROM user_links l WHERE l.tenant = u.tenant AND l.record = u.id
+/// A user `u` of a view as one document.
+fn document_of(view: View) -> String {
+    let (users, groups, memberships, links) =
+        (view.users(), view.groups(), view.memberships(), view.user_links());
+    let origin = view.connection_name("u.tenant", "u.origin");
+    let connection = view.connection_name("l.tenant", "l.connection");
+    format!(
+        "json_object('id', u.id, 'user_name', u.user_name, 'active', u.active, 'attributes', u.attributes,
+    'origin', CASE WHEN u.origin IS NULL THEN NULL ELSE {origin} END,
+    'external_id', (SELECT MIN(l.source_id) FROM {links} l WHERE l.tenant = u.tenant AND l.record = u.id
         AND l.connection = COALESCE(u.origin, l.connection)),
-    'manager', u.manager, 'manager_name', (SELECT b.user_name FROM users b WHERE b.tenant = u.tenant AND b.id = u.manager), 'paths', u.paths,
-    'groups', (SELECT json(json_group_array(json_array(id, name))) FROM (SELECT DISTINCT g.id, g.display_name AS name FROM memberships m
-        JOIN groups g ON g.tenant = m.tenant AND g.id = m.group_id
+    'manager', u.manager, 'manager_name', (SELECT b.user_name FROM {users} b WHERE b.tenant = u.tenant AND b.id = u.manager), 'paths', u.paths,
+    'groups', (SELECT json(json_group_array(json_array(id, name))) FROM (SELECT DISTINCT g.id, g.display_name AS name FROM {memberships} m
+        JOIN {groups} g ON g.tenant = m.tenant AND g.id = m.group_id
         WHERE m.tenant = u.tenant AND m.member_id = u.id ORDER BY 2, 1)),
-    'links', (SELECT json(json_group_array(json_array(c.name, l.source_id, l.left_at))) FROM user_links l
-        JOIN connections c ON c.tenant = l.tenant AND c.id = l.connection
-        WHERE l.tenant = u.tenant AND l.record = u.id))";
+    'links', (SELECT json(json_group_array(json_array({connection}, l.source_id, l.left_at))) FROM {links} l
+        WHERE l.tenant = u.tenant AND l.record = u.id))"
+    )
+}
 
 fn shown(json: Json) -> Result<UserRow, StoreError> {
     use crate::database::document;
@@ -100,20 +111,24 @@ fn shown(json: Json) -> Result<UserRow, StoreError> {
 }
 
 impl Store {
-    /// The next users after a folded userName, in the order of userNames.
+    /// The next users after a place: those of now in the order of userNames, after a folded one; those of then in the order in which they came,
+    /// after an id.
     pub async fn users(
         &self,
         tenant: i64,
+        view: View,
         filter: &UserFilter,
         after: &str,
         limit: i64,
     ) -> Result<Vec<UserRow>, StoreError> {
+        let (shown_user, users, memberships) = (document_of(view), view.users(), view.memberships());
+        let place = if view.is_past() { "u.id" } else { "u.user_name_key" };
         let sql = format!(
-            "SELECT json_group_array({SHOWN}) FROM (SELECT * FROM users u WHERE u.tenant = $1 AND u.user_name_key > $2
+            "SELECT json_group_array({shown_user}) FROM (SELECT * FROM {users} u WHERE u.tenant = $1 AND {place} > $2
                  AND ($3 = '' OR instr(u.user_name_key, $3) > 0 OR instr(lower(COALESCE(u.attributes->>'displayName', '')), $3) > 0)
-                 AND ($4 = '' OR EXISTS (SELECT 1 FROM memberships m WHERE m.tenant = $1 AND m.group_id = $4 AND m.member_id = u.id))
+                 AND ($4 = '' OR EXISTS (SELECT 1 FROM {memberships} m WHERE m.tenant = $1 AND m.group_id = $4 AND m.member_id = u.id))
                  AND ($5 < 0 OR u.active = $5) AND ($6 = 0 OR u.origin IS NULL)
-                 ORDER BY u.user_name_key LIMIT $7) u"
+                 ORDER BY {place} LIMIT $7) u"
         );
         let row = self
             .query(sql)
@@ -141,12 +156,13 @@ impl Store {
     }
 
     /// The users that somebody may mean: by id, userName, source id, or e-mail address.
-    pub async fn find_users(&self, tenant: i64, who: &str) -> Result<Vec<UserRow>, StoreError> {
+    pub async fn find_users(&self, tenant: i64, view: View, who: &str) -> Result<Vec<UserRow>, StoreError> {
+        let (shown_user, users, links) = (document_of(view), view.users(), view.user_links());
         let sql = format!(
-            "SELECT json_group_array({SHOWN}) FROM users u WHERE u.tenant = $1 AND u.id IN (
-                 SELECT id FROM users WHERE tenant = $1 AND id = $2
-                 UNION SELECT id FROM users WHERE tenant = $1 AND user_name_key = $3
-                 UNION SELECT record FROM user_links WHERE tenant = $1 AND source_id = $2
+            "SELECT json_group_array({shown_user}) FROM {users} u WHERE u.tenant = $1 AND u.id IN (
+                 SELECT a.id FROM {users} a WHERE a.tenant = $1 AND a.id = $2
+                 UNION SELECT n.id FROM {users} n WHERE n.tenant = $1 AND n.user_name_key = $3
+                 UNION SELECT l.record FROM {links} l WHERE l.tenant = $1 AND l.source_id = $2
                  UNION SELECT record FROM manual_addresses WHERE tenant = $1 AND address = $3)"
         );
         let found = self.find(&sql, tenant, who).await?;
@@ -155,7 +171,7 @@ impl Store {
         }
         // Addresses of synced users have no index: only when nothing else fits.
         let sql = format!(
-            "SELECT json_group_array({SHOWN}) FROM users u WHERE u.tenant = $1 AND $2 <> '' AND EXISTS (
+            "SELECT json_group_array({shown_user}) FROM {users} u WHERE u.tenant = $1 AND $2 <> '' AND EXISTS (
                  SELECT 1 FROM json_each(u.attributes, '$.emails') e WHERE lower(e.value) = $3)"
         );
         self.find(&sql, tenant, who).await
@@ -173,43 +189,47 @@ impl Store {
     }
 
     /// Makes a user by hand.
-    pub async fn add_user(&self, tenant: i64, new: &NewUser, now: i64) -> Result<String, StoreError> {
+    pub async fn add_user(&self, by: By<'_>, new: &NewUser) -> Result<String, StoreError> {
         let id = crate::new_id();
-        let mut write = self.write().await?;
+        let name = new.user_name.trim();
+        let mut edit = self.edit(by).await?;
         let made = self.query(
-            "INSERT INTO users (tenant, id, user_name, user_name_key, active, attributes, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (tenant, user_name_key) DO NOTHING",
+            "INSERT INTO users (tenant, id, user_name, user_name_key, active, attributes, created_at, updated_at, since)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8) ON CONFLICT (tenant, user_name_key) DO NOTHING",
         )
-        .bind(tenant)
+        .bind(by.tenant)
         .bind(&id)
-        .bind(new.user_name.trim())
+        .bind(name)
         .bind(fold(&new.user_name))
         .bind(i64::from(new.active))
         .bind(text(&new.attributes, "user")?)
-        .bind(now)
-        .execute(&mut *write)
+        .bind(by.now)
+        .bind(edit.change)
+        .execute(&mut *edit.write)
         .await?;
         if made.rows_affected() == 0 {
             return Err(StoreError::Taken { what: "user", name: new.user_name.clone() });
         }
-        addresses(&mut write, tenant, &id, &new.attributes).await?;
-        write.commit().await?;
+        addresses(&mut edit.write, by.tenant, &id, &new.attributes).await?;
+        let nothing = Attributes::new();
+        let changes = differences((USER_NAME, "", None, &nothing), (name, Some(new.active), &new.attributes));
+        edit.note(RecordKind::User, Action::Create, &id, name, &changes)?;
+        edit.commit().await?;
         Ok(id)
     }
 
     /// Sets or clears fields of a user by hand. An owned field of a synced user returns to the source's value at the next run.
     pub async fn set_user(
         &self,
-        tenant: i64,
+        by: By<'_>,
         user: &UserRow,
         changes: &BTreeMap<String, Option<Value>>,
-        now: i64,
     ) -> Result<(), StoreError> {
         let mut attributes = user.attributes.clone();
         let (mut user_name, mut active) = (user.user_name.clone(), user.active);
         for (name, value) in changes {
             match (name.as_str(), value) {
-                (USER_NAME, Some(value)) => user_name = value.to_string(),
+                (USER_NAME, Some(value)) => user_name = value.to_string().trim().to_owned(),
                 (ACTIVE, Some(Value::Truth(truth))) => active = *truth,
                 (_, Some(value)) => {
                     attributes.insert(name.clone(), value.clone());
@@ -219,13 +239,20 @@ impl Store {
                 }
             }
         }
-        let mut write = self.write().await?;
+        let changes = differences(
+            (USER_NAME, &user.user_name, Some(user.active), &user.attributes),
+            (&user_name, Some(active), &attributes),
+        );
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let mut edit = self.edit(by).await?;
         let taken = self
             .query("SELECT 1 FROM users WHERE tenant = $1 AND user_name_key = $2 AND id <> $3")
-            .bind(tenant)
+            .bind(by.tenant)
             .bind(fold(&user_name))
             .bind(&user.id)
-            .fetch_optional(&mut *write)
+            .fetch_optional(&mut *edit.write)
             .await?;
         if taken.is_some() {
             return Err(StoreError::Taken { what: "user", name: user_name });
@@ -235,28 +262,33 @@ impl Store {
                  edited = CASE WHEN origin IS NULL THEN 0 ELSE 1 END
              WHERE tenant = $6 AND id = $7",
         )
-        .bind(user_name.trim())
+        .bind(&user_name)
         .bind(fold(&user_name))
         .bind(i64::from(active))
         .bind(text(&attributes, "user")?)
-        .bind(now)
-        .bind(tenant)
+        .bind(by.now)
+        .bind(by.tenant)
         .bind(&user.id)
-        .execute(&mut *write)
+        .execute(&mut *edit.write)
         .await?;
         if user.origin.is_none() {
-            addresses(&mut write, tenant, &user.id, &attributes).await?;
+            addresses(&mut edit.write, by.tenant, &user.id, &attributes).await?;
         }
-        write.commit().await?;
-        Ok(())
+        let action = match (user.active, active) {
+            (true, false) => Action::Deactivate,
+            (false, true) => Action::Reactivate,
+            _ => Action::Update,
+        };
+        edit.note(RecordKind::User, action, &user.id, &user_name, &changes)?;
+        edit.commit().await
     }
 
     /// Removes a user made by hand. One that a connection owns would come back with the next run: that is an error.
-    pub async fn remove_user(&self, tenant: i64, user: &UserRow) -> Result<(), StoreError> {
+    pub async fn remove_user(&self, by: By<'_>, user: &UserRow) -> Result<(), StoreError> {
         if let Some(connection) = &user.origin {
             return Err(StoreError::Owned { name: user.user_name.clone(), connection: connection.clone() });
         }
-        let mut write = self.write().await?;
+        let mut edit = self.edit(by).await?;
         for sql in [
             "DELETE FROM memberships WHERE tenant = $1 AND member_id = $2",
             // A record of a source that he was linked to is somebody new from the next run on.
@@ -268,29 +300,32 @@ impl Store {
             "UPDATE users SET manager = NULL WHERE tenant = $1 AND manager = $2",
             "DELETE FROM users WHERE tenant = $1 AND id = $2",
         ] {
-            self.query(sql).bind(tenant).bind(&user.id).execute(&mut *write).await?;
+            self.query(sql).bind(by.tenant).bind(&user.id).execute(&mut *edit.write).await?;
         }
-        write.commit().await?;
-        Ok(())
+        edit.note(RecordKind::User, Action::Delete, &user.id, &user.user_name, &Changes::new())?;
+        edit.commit().await
     }
 
     /// Links a user to a record of a connection's source: the two are the same person. He stays whose he was. One who is linked to another
     /// record of that source is linked to this one instead.
     pub async fn link_user(
         &self,
-        tenant: i64,
+        by: By<'_>,
         connection: i64,
         source_id: &str,
         user: &UserRow,
     ) -> Result<(), StoreError> {
-        let mut write = self.write_alone(tenant).await?;
-        let owns = attribute_set(&mut write, tenant, "[]").await?;
+        let tenant = by.tenant;
+        let mut edit = self.edit(by).await?;
+        let change = edit.change;
+        let write = &mut edit.write;
+        let owns = attribute_set(write, tenant, "[]").await?;
         let known = self
             .query("SELECT 1 FROM mirror_users WHERE tenant = $1 AND connection = $2 AND source_id = $3")
             .bind(tenant)
             .bind(connection)
             .bind(source_id)
-            .fetch_optional(&mut *write)
+            .fetch_optional(&mut **write)
             .await?;
         if known.is_none() {
             return Err(StoreError::NotFound { what: "record at the source", name: source_id.to_owned() });
@@ -307,7 +342,7 @@ impl Store {
         .bind(connection)
         .bind(&user.id)
         .bind(source_id)
-        .fetch_optional(&mut *write)
+        .fetch_optional(&mut **write)
         .await?;
         let (mut owns, mut left_at) = (owns, None);
         if let Some(earlier) = earlier {
@@ -323,11 +358,11 @@ impl Store {
             .bind(tenant)
             .bind(connection)
             .bind(before)
-            .execute(&mut *write)
+            .execute(&mut **write)
             .await?;
         }
         let made = self.query(
-            "INSERT INTO user_links (tenant, connection, source_id, record, owns, left_at) VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO user_links (tenant, connection, source_id, record, owns, left_at, since) VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (tenant, connection, source_id) DO NOTHING",
         )
         .bind(tenant)
@@ -336,13 +371,15 @@ impl Store {
         .bind(&user.id)
         .bind(owns)
         .bind(left_at)
-        .execute(&mut *write)
+        .bind(change)
+        .execute(&mut **write)
         .await?;
         if made.rows_affected() == 0 {
             return Err(StoreError::Taken { what: "link", name: source_id.to_owned() });
         }
-        write.commit().await?;
-        Ok(())
+        let changes = Changes::from([(LINKED.to_owned(), Change(None, Some(source_id.into())))]);
+        edit.note(RecordKind::User, Action::Link, &user.id, &user.user_name, &changes)?;
+        edit.commit().await
     }
 }
 

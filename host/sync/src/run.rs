@@ -338,6 +338,7 @@ impl Host {
                             fingerprint,
                             admitted_by: basis,
                             managers: connection.scope.managers,
+                            stood_on: &connection.stands_on(),
                             storage,
                             report: &document,
                             now: self.now(),

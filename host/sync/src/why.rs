@@ -96,7 +96,7 @@ impl Admission {
 impl Host {
     /// Explains somebody, by userName, e-mail address, source id or directory id.
     pub async fn why(&self, connection: &Connection, who: &str) -> Result<Why, Fault> {
-        let users = self.store.find_users(connection.tenant, who).await?;
+        let users = self.store.find_users(connection.tenant, usher_store::View::NOW, who).await?;
         let user = users.into_iter().next();
         let record = user.as_ref().map(|user| user.id.as_str());
         let found = self.store.mirror_of(connection.tenant, connection.id, who, record).await?;
@@ -198,7 +198,7 @@ impl Host {
                 ("in", format!("{} belongs to the connection {origin}", user.user_name), None)
             }
         };
-        for (run, line) in self.store.history(connection.tenant, &user.id, 3).await? {
+        for (run, line) in self.store.history(connection.tenant, &user.id, 5).await? {
             steps.push(step("history", None, format!("run {run}: {} ({})", line.action, line.reason)));
         }
         Ok(Why {
@@ -309,7 +309,7 @@ impl Host {
             None,
             format!("{} ({}), {active}{leaving}, {whose}", user.user_name, user.id),
         ));
-        for (run, line) in self.store.history(connection.tenant, &user.id, 3).await? {
+        for (run, line) in self.store.history(connection.tenant, &user.id, 5).await? {
             steps.push(step("history", None, format!("run {run}: {} ({})", line.action, line.reason)));
         }
         let held = self.store.runs(connection.tenant, Some(connection.id), 1).await?;

@@ -5,11 +5,8 @@ use crate::console::Tone;
 use crate::context::Context;
 use crate::error::{CliError, Status};
 use crate::show;
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json, json};
-use usher_store::{AppliedChange, ChangeFilter};
+use usher_store::{AppliedChange, ChangeFilter, View};
 
 /// The columns of the table.
 const COLUMNS: [&str; 12] =
@@ -25,22 +22,6 @@ pub struct Asked {
     pub group: Option<String>,
     /// How it is written.
     pub format: Format,
-}
-
-/// A day, which begins where this machine is, or a moment.
-pub fn moment(text: &str) -> Result<i64, CliError> {
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Ok(moment.as_millisecond());
-    }
-    text.parse::<Date>()
-        .and_then(|day| day.to_zoned(TimeZone::system()))
-        .map(|day| day.timestamp().as_millisecond())
-        .map_err(|_| {
-            CliError::usage(
-                format!("{text} is no day and no moment"),
-                "write 2026-03-01, or 2026-03-01T08:00:00Z",
-            )
-        })
 }
 
 fn fields(change: &AppliedChange) -> Map<String, Json> {
@@ -111,17 +92,17 @@ pub async fn changes(asked: Asked, context: &mut Context) -> Result<Status, CliE
     }
     if let Some(who) = &asked.who {
         // Who isn't in the directory any more is still in its history.
-        let gone = match store.find_users(tenant.id, who).await?.is_empty() {
+        let gone = match store.find_users(tenant.id, View::NOW, who).await?.is_empty() {
             true => store.record_once_named(tenant.id, who).await?,
             false => None,
         };
         filter.record = Some(match gone {
             Some(record) => record,
-            None => super::users::one(&store, tenant.id, who).await?.id,
+            None => super::users::one(&store, tenant.id, View::NOW, who).await?.id,
         });
     }
     if let Some(group) = &asked.group {
-        filter.record = Some(super::groups::one(&store, tenant.id, group).await?.id);
+        filter.record = Some(super::groups::one(&store, tenant.id, View::NOW, group).await?.id);
     }
     let json = context.console.is_json();
     let mut after = (0, (String::new(), String::new(), String::new()));
@@ -131,12 +112,12 @@ pub async fn changes(asked: Asked, context: &mut Context) -> Result<Status, CliE
         context.console.text(&csv(&[heading])?);
     }
     loop {
-        let (run, (kind, source, member)) = &after;
+        let (change, (kind, source, member)) = &after;
         let page =
-            store.applied_changes(tenant.id, &filter, (*run, (kind, source, member)), show::PAGE).await?;
+            store.applied_changes(tenant.id, &filter, (*change, (kind, source, member)), show::PAGE).await?;
         let Some(last) = page.last() else { break };
         let line = &last.line;
-        after = (last.run, (line.kind.clone(), line.source_id.clone(), line.member_id.clone()));
+        after = (last.change, (line.kind.clone(), line.source_id.clone(), line.member_id.clone()));
         for change in &page {
             if json {
                 context.console.json_element(count, &whole(change));

@@ -300,7 +300,7 @@ pub async fn disconnect(args: DisconnectArgs, context: &mut Context) -> Result<S
         args.confirm.as_deref(),
         "the connection, its bindings and its secrets go; its people and groups stay as if made by hand",
     )?;
-    store.remove_connection(&connection).await?;
+    store.remove_connection(context.by().await?, &connection).await?;
     context
         .console
         .line(format!("{} is disconnected. Its people and groups stay, as if made by hand.", args.name));

@@ -10,12 +10,12 @@ use std::collections::{BTreeSet, VecDeque};
 use usher_model::MemberKind;
 use usher_runtime::contract::source::GroupQuery;
 use usher_runtime::{CallError, Method};
-use usher_store::{GroupRow, Store};
+use usher_store::{GroupRow, Store, View};
 use usher_sync::Fault;
 
 /// The one group that is meant.
-pub async fn one(store: &Store, tenant: i64, which: &str) -> Result<GroupRow, CliError> {
-    let mut found = store.find_groups(tenant, which).await?;
+pub async fn one(store: &Store, tenant: i64, view: View, which: &str) -> Result<GroupRow, CliError> {
+    let mut found = store.find_groups(tenant, view, which).await?;
     match (found.len(), found.pop()) {
         (1, Some(group)) => Ok(group),
         (0, _) => Err(CliError::usage(
@@ -37,10 +37,14 @@ pub async fn groups(command: GroupsCommand, context: &mut Context) -> Result<Sta
     let tenant = context.tenant().await?;
     let store = context.store().await?;
     match command {
-        GroupsCommand::List { source: true, search, on } => source_list(context, &on, search).await?,
-        GroupsCommand::List { .. } => list(context, &store, tenant.id).await?,
-        GroupsCommand::Show { group } => {
-            let group = one(&store, tenant.id, &group).await?;
+        GroupsCommand::List { source: true, search, on, .. } => source_list(context, &on, search).await?,
+        GroupsCommand::List { as_of, .. } => {
+            let view = context.view(as_of.as_deref()).await?;
+            list(context, &store, tenant.id, view).await?;
+        }
+        GroupsCommand::Show { group, as_of } => {
+            let view = context.view(as_of.as_deref()).await?;
+            let group = one(&store, tenant.id, view, &group).await?;
             let value = show::group(&group);
             if context.console.is_json() {
                 context.console.json(&value);
@@ -59,12 +63,13 @@ pub async fn groups(command: GroupsCommand, context: &mut Context) -> Result<Sta
                 context.console.table(&[&group.display_name, ""], rows);
             }
         }
-        GroupsCommand::Members { group, direct, source: true, on } => {
+        GroupsCommand::Members { group, direct, source: true, on, .. } => {
             source_members(context, &on, &group, !direct).await?;
         }
-        GroupsCommand::Members { group, direct, .. } => {
-            let group = one(&store, tenant.id, &group).await?;
-            let members = store.group_members(tenant.id, &group.id, !direct).await?;
+        GroupsCommand::Members { group, direct, as_of, .. } => {
+            let view = context.view(as_of.as_deref()).await?;
+            let group = one(&store, tenant.id, view, &group).await?;
+            let members = store.group_members(tenant.id, view, &group.id, !direct).await?;
             if context.console.is_json() {
                 let list: Vec<_> = members
                     .iter()
@@ -97,7 +102,7 @@ pub async fn groups(command: GroupsCommand, context: &mut Context) -> Result<Sta
                 .into_iter()
                 .filter_map(|(name, value)| value.map(|value| (name, value)))
                 .collect();
-            let id = store.add_group(tenant.id, &group, &attributes, context.now()).await?;
+            let id = store.add_group(context.by().await?, &group, &attributes).await?;
             done(
                 context,
                 &json!({ "id": id, "displayName": group }),
@@ -105,9 +110,11 @@ pub async fn groups(command: GroupsCommand, context: &mut Context) -> Result<Sta
             );
         }
         GroupsCommand::Add { group, member: Some(who), .. } => {
-            let group = one(&store, tenant.id, &group).await?;
-            let user = super::users::one(&store, tenant.id, &who).await?;
-            let new = store.add_member(tenant.id, &group.id, &user.id, MemberKind::User).await?;
+            let group = one(&store, tenant.id, View::NOW, &group).await?;
+            let user = super::users::one(&store, tenant.id, View::NOW, &who).await?;
+            let new = store
+                .add_member(context.by().await?, &group, (&user.id, &user.user_name), MemberKind::User)
+                .await?;
             let words = if new { "is in" } else { "was in already:" };
             done(
                 context,
@@ -116,15 +123,18 @@ pub async fn groups(command: GroupsCommand, context: &mut Context) -> Result<Sta
             );
         }
         GroupsCommand::Set { group, attributes } => {
-            let group = one(&store, tenant.id, &group).await?;
+            let group = one(&store, tenant.id, View::NOW, &group).await?;
             let changes = given::attributes(&attributes)?;
-            store.set_group(tenant.id, &group, &changes, context.now()).await?;
+            store.set_group(context.by().await?, &group, &changes).await?;
             done(context, &json!({ "id": group.id }), &format!("{} is changed.", group.display_name));
         }
         GroupsCommand::Remove { group, member: Some(who), .. } => {
-            let group = one(&store, tenant.id, &group).await?;
-            let user = super::users::one(&store, tenant.id, &who).await?;
-            if !store.remove_member(tenant.id, &group.id, &user.id).await? {
+            let group = one(&store, tenant.id, View::NOW, &group).await?;
+            let user = super::users::one(&store, tenant.id, View::NOW, &who).await?;
+            if !store
+                .remove_member(context.by().await?, &group, (&user.id, &user.user_name), MemberKind::User)
+                .await?
+            {
                 return Err(CliError::usage(
                     format!("{} was not added to {} by hand", user.user_name, group.display_name),
                     "what a connection added goes when the source no longer has it",
@@ -137,7 +147,7 @@ pub async fn groups(command: GroupsCommand, context: &mut Context) -> Result<Sta
             );
         }
         GroupsCommand::Remove { group, member: None, yes } => {
-            let group = one(&store, tenant.id, &group).await?;
+            let group = one(&store, tenant.id, View::NOW, &group).await?;
             if group.origin.is_none() && !yes {
                 let question =
                     format!("Remove {} with its {} memberships?", group.display_name, group.members);
@@ -145,18 +155,18 @@ pub async fn groups(command: GroupsCommand, context: &mut Context) -> Result<Sta
                     return Err(unconfirmed());
                 }
             }
-            store.remove_group(tenant.id, &group).await?;
+            store.remove_group(context.by().await?, &group).await?;
             done(context, &json!({ "removed": group.id }), &format!("{} is gone.", group.display_name));
         }
     }
     Ok(Status::Done)
 }
 
-async fn list(context: &mut Context, store: &Store, tenant: i64) -> Result<(), CliError> {
+async fn list(context: &mut Context, store: &Store, tenant: i64, view: View) -> Result<(), CliError> {
     let mut all = Vec::new();
     let mut after = (String::new(), String::new());
     loop {
-        let page = store.groups(tenant, (&after.0, &after.1), show::PAGE).await?;
+        let page = store.groups(tenant, view, (&after.0, &after.1), show::PAGE).await?;
         let Some(last) = page.last() else { break };
         after = (last.display_name.clone(), last.id.clone());
         all.extend(page);

@@ -5,9 +5,9 @@ use crate::args::RunsCommand;
 use crate::console::Tone;
 use crate::context::Context;
 use crate::error::{CliError, Status};
-use crate::show;
+use crate::{given, show};
 use serde_json::{Value as Json, json};
-use usher_store::{ChangeFilter, Run};
+use usher_store::{ChangeFilter, Run, RunState};
 use usher_sync::Report;
 
 fn run_json(run: &Run) -> Json {
@@ -43,7 +43,11 @@ pub async fn runs(command: RunsCommand, context: &mut Context) -> Result<Status,
                             |name: &str| value.get(name).and_then(Json::as_str).unwrap_or("").to_owned();
                         vec![
                             run.id.to_string(),
-                            run.connection_name.clone(),
+                            if run.connection_name.is_empty() {
+                                "by hand".to_owned()
+                            } else {
+                                run.connection_name.clone()
+                            },
                             word("intent"),
                             word("result"),
                             run.plan.as_deref().and_then(|plan| plan.get(..12)).unwrap_or("").to_owned(),
@@ -56,7 +60,7 @@ pub async fn runs(command: RunsCommand, context: &mut Context) -> Result<Status,
             }
         }
         RunsCommand::Changes { run, who, group, since, until, kind, action, field, format } => {
-            let moment = |text: Option<String>| text.as_deref().map(changes::moment).transpose();
+            let moment = |text: Option<String>| text.as_deref().map(given::moment).transpose();
             let (since, until) = (moment(since)?, moment(until)?);
             let filter = ChangeFilter { run, since, until, record: None, kind, action, field };
             return changes::changes(Asked { filter, who, group, format }, context).await;
@@ -118,6 +122,7 @@ pub async fn runs(command: RunsCommand, context: &mut Context) -> Result<Status,
                         context.console.line(format!("failed: {} ({})", fault.message, fault.class));
                     }
                 }
+                None if run.state != RunState::Running && run.report.is_none() => {}
                 None => {
                     let fault =
                         run.report.as_ref().and_then(|report| report.get("fault")?.get("message")?.as_str());

@@ -2,16 +2,13 @@
 
 use crate::args::{PlanArgs, SyncArgs};
 use crate::console::{Console, Tone};
-use crate::context::Context;
+use crate::context::{COMMAND_LINE, Context};
 use crate::error::{CliError, Status};
 use crate::show;
 use std::sync::Mutex;
 use usher_planner::Hold;
 use usher_store::{Connection, Intent};
 use usher_sync::{Class, Consent, Host, Report, RunRequest, RunResult};
-
-/// Who starts runs from here.
-const STARTED_BY: &str = "command line";
 
 /// Reasons for holding a plan that are shown before the rest is only counted.
 const HOLDS: usize = 5;
@@ -99,7 +96,7 @@ async fn run(
     let host = context.host().await?;
     let progress = context.console.progress();
     let report = host
-        .run(RunRequest { connection, intent, consent, started_by: STARTED_BY, progress: &progress })
+        .run(RunRequest { connection, intent, consent, started_by: COMMAND_LINE, progress: &progress })
         .await?;
     progress.clear();
     Ok(report)
@@ -198,7 +195,7 @@ async fn interactive(
             connection,
             intent: Intent::Sync,
             consent: Consent::Ask(&ask),
-            started_by: STARTED_BY,
+            started_by: COMMAND_LINE,
             progress: &progress,
         })
         .await?;

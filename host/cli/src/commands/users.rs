@@ -7,11 +7,11 @@ use crate::error::{CliError, Status};
 use crate::{given, show};
 use serde_json::json;
 use usher_model::Value;
-use usher_store::{NewUser, Store, UserFilter, UserRow};
+use usher_store::{NewUser, Store, UserFilter, UserRow, View};
 
 /// The one user that is meant.
-pub async fn one(store: &Store, tenant: i64, who: &str) -> Result<UserRow, CliError> {
-    let mut found = store.find_users(tenant, who).await?;
+pub async fn one(store: &Store, tenant: i64, view: View, who: &str) -> Result<UserRow, CliError> {
+    let mut found = store.find_users(tenant, view, who).await?;
     match (found.len(), found.pop()) {
         (1, Some(user)) => Ok(user),
         (0, _) => Err(CliError::usage(
@@ -33,17 +33,19 @@ pub async fn users(command: UsersCommand, context: &mut Context) -> Result<Statu
     let tenant = context.tenant().await?;
     let store = context.store().await?;
     match command {
-        UsersCommand::List { search, group, inactive, active, manual, limit } => {
+        UsersCommand::List { search, group, inactive, active, manual, limit, as_of } => {
+            let view = context.view(as_of.as_deref()).await?;
             let group = match group {
-                Some(group) => Some(super::groups::one(&store, tenant.id, &group).await?.id),
+                Some(group) => Some(super::groups::one(&store, tenant.id, view, &group).await?.id),
                 None => None,
             };
             let state = if active { Some(true) } else { inactive.then_some(false) };
             let filter = UserFilter { search, group, active: state, manual };
-            list(context, &store, tenant.id, &filter, limit).await?;
+            list(context, &store, (tenant.id, view), &filter, limit).await?;
         }
-        UsersCommand::Show { who } => {
-            let user = one(&store, tenant.id, &who).await?;
+        UsersCommand::Show { who, as_of } => {
+            let view = context.view(as_of.as_deref()).await?;
+            let user = one(&store, tenant.id, view, &who).await?;
             show_one(context, &store, tenant.id, &user).await?;
         }
         UsersCommand::Add { user_name, attributes } => {
@@ -55,7 +57,7 @@ pub async fn users(command: UsersCommand, context: &mut Context) -> Result<Statu
                 .filter_map(|(name, value)| value.map(|value| (name, value)))
                 .collect();
             let new = NewUser { user_name: user_name.clone(), active, attributes };
-            let id = store.add_user(tenant.id, &new, context.now()).await?;
+            let id = store.add_user(context.by().await?, &new).await?;
             done(
                 context,
                 &json!({ "id": id, "userName": user_name }),
@@ -63,9 +65,9 @@ pub async fn users(command: UsersCommand, context: &mut Context) -> Result<Statu
             );
         }
         UsersCommand::Set { who, attributes } => {
-            let user = one(&store, tenant.id, &who).await?;
+            let user = one(&store, tenant.id, View::NOW, &who).await?;
             let changes = given::attributes(&attributes)?;
-            store.set_user(tenant.id, &user, &changes, context.now()).await?;
+            store.set_user(context.by().await?, &user, &changes).await?;
             let words = match &user.origin {
                 Some(connection) => format!(
                     "{} is changed. He comes from {connection}: what the source also has returns to its value at the next run.",
@@ -76,20 +78,20 @@ pub async fn users(command: UsersCommand, context: &mut Context) -> Result<Statu
             done(context, &json!({ "id": user.id, "userName": user.user_name }), &words);
         }
         UsersCommand::Remove { who, yes } => {
-            let user = one(&store, tenant.id, &who).await?;
+            let user = one(&store, tenant.id, View::NOW, &who).await?;
             if user.origin.is_none() && !yes {
                 let question = format!("Remove {}?", user.user_name);
                 if !context.console.confirm(&question) {
                     return Err(unconfirmed());
                 }
             }
-            store.remove_user(tenant.id, &user).await?;
+            store.remove_user(context.by().await?, &user).await?;
             done(context, &json!({ "removed": user.id }), &format!("{} is gone.", user.user_name));
         }
         UsersCommand::Link { who, source_id, on } => {
-            let user = one(&store, tenant.id, &who).await?;
+            let user = one(&store, tenant.id, View::NOW, &who).await?;
             let connection = context.connection(on.connection.as_deref()).await?;
-            store.link_user(tenant.id, connection.id, &source_id, &user).await?;
+            store.link_user(context.by().await?, connection.id, &source_id, &user).await?;
             done(
                 context,
                 &json!({ "id": user.id, "source_id": source_id, "connection": connection.name }),
@@ -125,7 +127,7 @@ pub fn done(context: &mut Context, json: &serde_json::Value, words: &str) {
 async fn list(
     context: &mut Context,
     store: &Store,
-    tenant: i64,
+    (tenant, view): (i64, View),
     filter: &UserFilter,
     limit: u64,
 ) -> Result<(), CliError> {
@@ -136,9 +138,9 @@ async fn list(
     let json = context.console.is_json();
     while count < wanted {
         let size = i64::try_from(wanted - count).unwrap_or(i64::MAX).min(show::PAGE);
-        let page = store.users(tenant, filter, &after, size).await?;
+        let page = store.users(tenant, view, filter, &after, size).await?;
         let Some(last) = page.last() else { break };
-        after = usher_model::fold(&last.user_name);
+        after = if view.is_past() { last.id.clone() } else { usher_model::fold(&last.user_name) };
         if json {
             for user in &page {
                 context.console.json_element(count, &show::user(user));
@@ -168,7 +170,9 @@ async fn list(
     if json {
         context.console.json_end(count);
     } else if count == 0 {
-        context.console.line(if *filter == UserFilter::default() {
+        context.console.line(if view.is_past() {
+            "Nobody, at that time."
+        } else if *filter == UserFilter::default() {
             "Nobody. People come in with `usher sync`, or by hand with `usher users add`."
         } else {
             "Nobody like that: `usher users list` shows everybody."

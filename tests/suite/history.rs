@@ -1,0 +1,307 @@
+//! The directory as it was, and what a run did taken back.
+
+use crate::harness::Installation;
+use crate::t1;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Everything that a person can see of a directory.
+#[derive(Clone, Debug, PartialEq)]
+struct Snapshot {
+    users: BTreeMap<String, Value>,
+    groups: BTreeMap<String, Value>,
+    members: BTreeMap<String, Value>,
+}
+
+fn by_id(list: &Value) -> BTreeMap<String, Value> {
+    list.as_array().unwrap().iter().map(|one| (one["id"].as_str().unwrap().to_owned(), one.clone())).collect()
+}
+
+impl Snapshot {
+    async fn of(inst: &Installation, as_of: Option<&str>) -> Self {
+        let shown = async |words: &[&str]| {
+            let mut words = words.to_vec();
+            words.extend(as_of.iter().flat_map(|moment| ["--as-of", moment]));
+            inst.json(0, &words).await
+        };
+        let users = by_id(&shown(&["users", "list"]).await);
+        let groups = by_id(&shown(&["groups", "list"]).await);
+        let mut members = BTreeMap::new();
+        for id in groups.keys() {
+            members.insert(id.clone(), shown(&["groups", "members", id, "--direct"]).await);
+        }
+        Self { users, groups, members }
+    }
+
+    fn user(&self, user_name: &str) -> Option<&Value> {
+        self.users.values().find(|user| user["userName"] == user_name)
+    }
+}
+
+/// What stands between them, for people who read a failed test.
+#[track_caller]
+fn same(one: &Snapshot, other: &Snapshot, when: &str) {
+    let differing = |one: &BTreeMap<String, Value>, other: &BTreeMap<String, Value>| {
+        let mut said = String::new();
+        for key in one.keys().chain(other.keys().filter(|key| !one.contains_key(*key))) {
+            if one.get(key) != other.get(key) {
+                writeln!(said, "- {:?}\n+ {:?}", one.get(key), other.get(key)).unwrap();
+            }
+        }
+        said
+    };
+    let said = differing(&one.users, &other.users)
+        + &differing(&one.groups, &other.groups)
+        + &differing(&one.members, &other.members);
+    assert!(one == other, "{when}:\n{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f87_the_directory_is_shown_as_it_was() {
+    let inst = t1::synced(&[]).await;
+    let first = Snapshot::of(&inst, None).await;
+    inst.pass_days(1);
+    inst.usher(&["users", "set", "ann@acme.example", "title=Queen"]).await.ended(0);
+    inst.usher(&["users", "add", "man@acme.example"]).await.ended(0);
+    inst.usher(&["groups", "add", "Chess"]).await.ended(0);
+    inst.usher(&["groups", "add", "Chess", "--member", "man@acme.example"]).await.ended(0);
+    let second = Snapshot::of(&inst, None).await;
+    inst.pass_days(1);
+    inst.usher(&["users", "remove", "man@acme.example", "--yes"]).await.ended(0);
+    inst.usher(&["groups", "remove", "Chess", "--yes"]).await.ended(0);
+    t1::sync(&inst, 0).await;
+
+    same(&first, &Snapshot::of(&inst, Some("2026-03-02T23:00:00Z")).await, "after the first run");
+    same(&second, &Snapshot::of(&inst, Some("2026-03-03T23:00:00Z")).await, "a day later");
+    let now = Snapshot::of(&inst, None).await;
+    same(&now, &Snapshot::of(&inst, Some("2026-03-05T00:00:00Z")).await, "now");
+    assert!(second.user("man@acme.example").is_some() && now.user("man@acme.example").is_none());
+    let early = Snapshot::of(&inst, Some("2026-03-01T00:00:00Z")).await;
+    assert!(early.users.is_empty() && early.groups.is_empty());
+
+    let shown = inst.json(0, &["users", "show", "man@acme.example", "--as-of", "2026-03-03T23:00:00Z"]).await;
+    assert_eq!(shown["userName"], "man@acme.example");
+    let people = inst.usher(&["users", "list", "--as-of", "2026-03-01"]).await.ended(0);
+    assert!(people.out.contains("Nobody, at that time."), "{}", people.out);
+    let wrong = inst.usher(&["users", "list", "--as-of", "yesterday"]).await.ended(2);
+    assert!(wrong.err.contains("2026-03-01T08:00:00Z"), "{}", wrong.err);
+}
+
+/// Edits by hand are in the history like a run's changes, and are exported with them.
+#[tokio::test(flavor = "multi_thread")]
+async fn f87_changes_by_hand_are_history() {
+    let inst = Installation::new();
+    inst.usher(&["users", "add", "man@acme.example", "title=Clerk"]).await.ended(0);
+    inst.usher(&["users", "set", "man@acme.example", "title=Boss", "active=false"]).await.ended(0);
+    inst.usher(&["groups", "add", "Chess"]).await.ended(0);
+    inst.usher(&["groups", "add", "Chess", "--member", "man@acme.example"]).await.ended(0);
+    inst.usher(&["groups", "remove", "Chess", "--member", "man@acme.example"]).await.ended(0);
+    inst.usher(&["users", "remove", "man@acme.example", "--yes"]).await.ended(0);
+    let changes = inst.json(0, &["runs", "changes"]).await;
+    let changes: Vec<_> = changes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| {
+            (change["kind"].as_str().unwrap(), change["action"].as_str().unwrap(), change["changes"].clone())
+        })
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            (
+                "user",
+                "create",
+                json!({ "userName": [null, "man@acme.example"], "active": [null, true], "title": [null, "Clerk"] })
+            ),
+            ("user", "deactivate", json!({ "title": ["Clerk", "Boss"], "active": [true, false] })),
+            ("group", "create", json!({ "displayName": [null, "Chess"] })),
+            ("membership", "add", json!({})),
+            ("membership", "remove", json!({})),
+            ("user", "delete", json!({})),
+        ]
+    );
+    let runs = inst.json(0, &["runs", "list"]).await;
+    assert_eq!(runs.as_array().unwrap().len(), 6);
+    assert_eq!((&runs[0]["intent"], &runs[0]["started_by"]), (&json!("edit"), &json!("command line")));
+}
+
+/// A source and hands that do anything, by chance.
+struct Model {
+    random: rand::rngs::ChaCha8Rng,
+    inst: Installation,
+    people: BTreeMap<usize, Vec<String>>,
+    groups: BTreeMap<usize, String>,
+    members: std::collections::BTreeSet<(usize, char, usize)>,
+}
+
+const PEOPLE: usize = 9;
+const GROUPS: usize = 4;
+const HANDS: usize = 3;
+
+impl Model {
+    async fn new(seed: u64) -> Self {
+        let mut model = Self {
+            random: rand::rngs::ChaCha8Rng::seed_from_u64(seed),
+            inst: Installation::new(),
+            people: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            members: std::collections::BTreeSet::new(),
+        };
+        for _ in 0..30 {
+            model.source_moves();
+        }
+        model.export();
+        t1::connect(&model.inst, &["grace_days=2"]).await;
+        model
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        self.random.random_range(0..end)
+    }
+
+    fn source_moves(&mut self) {
+        let (person, group, other) = (self.below(PEOPLE), self.below(GROUPS), self.below(GROUPS));
+        match self.below(10) {
+            0..4 => {
+                let manager = self.below(PEOPLE + 2);
+                let row = vec![
+                    format!("p{person}"),
+                    // Two who want one name now and then.
+                    format!("p{}@acme.example", if self.below(8) == 0 { self.below(PEOPLE) } else { person }),
+                    format!("Title {}", self.below(3)),
+                    (self.below(4) > 0).to_string(),
+                    if manager < PEOPLE { format!("p{manager}") } else { String::new() },
+                ];
+                self.people.insert(person, row);
+            }
+            4 => {
+                self.people.remove(&person);
+            }
+            5 => {
+                let name = format!("Group {group}{}", self.below(2));
+                self.groups.insert(group, name);
+            }
+            6 if self.below(3) == 0 => {
+                self.groups.remove(&group);
+            }
+            6..9 => {
+                self.members.insert((group, 'u', person));
+            }
+            _ => {
+                if group != other && self.below(2) == 0 {
+                    self.members.insert((group, 'g', other));
+                } else {
+                    self.members.retain(|(of, _, who)| (*of, *who) != (group, person));
+                }
+            }
+        }
+    }
+
+    fn export(&self) {
+        let mut users = "id,userName,title,active,manager\n".to_owned();
+        for row in self.people.values() {
+            writeln!(users, "{}", row.join(",")).unwrap();
+        }
+        let mut groups = "id,displayName\n".to_owned();
+        for (id, name) in &self.groups {
+            writeln!(groups, "g{id},{name}").unwrap();
+        }
+        let mut members = "group,member,kind\n".to_owned();
+        for (group, kind, member) in &self.members {
+            let known = if *kind == 'u' {
+                self.people.contains_key(member)
+            } else {
+                self.groups.contains_key(member)
+            };
+            if known && self.groups.contains_key(group) {
+                let (prefix, kind) = if *kind == 'u' { ("p", "user") } else { ("g", "group") };
+                writeln!(members, "g{group},{prefix}{member},{kind}").unwrap();
+            }
+        }
+        t1::write(&self.inst, &users, &groups, &members);
+    }
+
+    async fn ran(&self, words: &[&str]) -> u8 {
+        let ran = self.inst.usher(words).await;
+        assert!(
+            [0, 2, 3].contains(&ran.status),
+            "`{}` ended with {}\n{}",
+            ran.command,
+            ran.status,
+            ran.text()
+        );
+        ran.status
+    }
+
+    /// Does something; gives what it was.
+    async fn step(&mut self) -> String {
+        let hand = format!("hand{}@acme.example", self.below(HANDS));
+        let group = format!("Hands {}", self.below(2));
+        let person = format!("p{}@acme.example", self.below(PEOPLE));
+        let title = format!("title=By hand {}", self.below(3));
+        let words: Vec<&str> = match self.below(14) {
+            0..5 => {
+                for _ in 0..self.below(6) {
+                    self.source_moves();
+                }
+                self.export();
+                let report = self.inst.usher(&["--json", "sync", "--yes"]).await;
+                assert!([0, 3].contains(&report.status), "{}", report.text());
+                if report.status == 3 {
+                    let plan = report.json()["plan"].as_str().unwrap().to_owned();
+                    self.inst.usher(&["sync", "--accept", &plan]).await.ended(0);
+                }
+                return "sync".to_owned();
+            }
+            5 => vec!["users", "add", &hand, &title],
+            6 => vec!["users", "set", &hand, &title],
+            7 => vec!["users", "set", &person, &title, "nickName=Here"],
+            8 => vec!["users", "remove", &hand, "--yes"],
+            9 => vec!["groups", "add", &group],
+            10 => vec!["groups", "add", &group, "--member", &person],
+            11 => vec!["groups", "add", &group, "--member", &hand],
+            12 => vec!["groups", "remove", &group, "--yes"],
+            _ => vec!["users", "set", &person, "active=false"],
+        };
+        format!("{} → {}", words.join(" "), self.ran(&words).await)
+    }
+}
+
+/// Any sequence of runs and edits: what is kept is sound after every step, and the directory as of every step is what it was.
+async fn any_sequence(seed: u64, steps: usize) {
+    let mut model = Model::new(seed).await;
+    let mut done = Vec::new();
+    let mut was = Vec::new();
+    for step in 0..steps {
+        done.push(model.step().await);
+        let said = format!("seed {seed}, after {done:#?}");
+        let sound = model.inst.usher(&["--json", "database", "check"]).await;
+        assert_eq!(sound.status, 0, "{}\n{said}", sound.text());
+        was.push(Snapshot::of(&model.inst, None).await);
+        model.inst.pass_days(1);
+        // Not only the latest: what comes later must not change what was.
+        let earlier = model.below(step + 1);
+        let then = moment(earlier);
+        same(
+            &was[earlier],
+            &Snapshot::of(&model.inst, Some(&then)).await,
+            &format!("as of step {earlier}, {said}"),
+        );
+    }
+}
+
+/// An hour after a step.
+fn moment(step: usize) -> String {
+    let began: jiff::Timestamp = "2026-03-02T09:00:00Z".parse().unwrap();
+    (began + jiff::Span::new().hours(24 * i64::try_from(step).unwrap())).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f87_any_sequence_of_runs_and_edits_is_sound_and_remembered() {
+    for seed in 0..3 {
+        any_sequence(seed, 24).await;
+    }
+}
