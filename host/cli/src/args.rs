@@ -56,6 +56,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Plan, show, ask, and change
     Sync(SyncArgs),
+    /// Let a connection run again that is paused since a run was undone
+    Resume(ResumeArgs),
     /// Show how the tenant's connections stand
     Status,
     /// Look at past runs
@@ -249,6 +251,14 @@ pub struct SyncArgs {
     /// Which connection
     #[command(flatten)]
     pub on: OnConnection,
+    /// Whether the plan may be applied
+    #[command(flatten)]
+    pub agreement: Agreement,
+}
+
+/// Whether a plan may be applied.
+#[derive(Debug, Args)]
+pub struct Agreement {
     /// Show every line
     #[arg(long)]
     pub all: bool,
@@ -258,6 +268,17 @@ pub struct SyncArgs {
     /// Apply the plan with this hash, or one that takes away nothing more
     #[arg(long, value_name = "HASH")]
     pub accept: Option<String>,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The connection
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Don't ask
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Runs.
@@ -279,6 +300,18 @@ pub enum RunsCommand {
         /// Show every line of its plan
         #[arg(long)]
         lines: bool,
+    },
+    /// Take back what a run or an edit did, as far as nobody has changed it since
+    #[command(after_help = "Examples:
+  usher runs undo 7                          show the plan and ask
+  usher runs undo 7 --accept 3f2a91c0b7d4    apply a plan that was seen
+  usher runs undo 8                          where run 8 is an undo: take that back")]
+    Undo {
+        /// The run's number
+        run: i64,
+        /// Whether the plan may be applied
+        #[command(flatten)]
+        agreement: Agreement,
     },
     /// List or export what was changed: every field, before and after
     #[command(

@@ -69,6 +69,11 @@ pub enum Hold {
         /// How many lines are new.
         lines: u64,
     },
+    /// A run of the connection was undone.
+    Paused {
+        /// The connection.
+        name: String,
+    },
     /// Nobody has confirmed it yet.
     Unconfirmed,
 }
@@ -92,6 +97,7 @@ impl std::fmt::Display for Hold {
             Self::BeyondAccepted { lines } => {
                 write!(f, "it takes away more than the accepted plan: {lines} more")
             }
+            Self::Paused { name } => write!(f, "{name} is paused since a run was undone"),
             Self::Unconfirmed => f.write_str("nobody has confirmed it"),
         }
     }

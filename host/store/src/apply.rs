@@ -68,8 +68,9 @@ struct NewGroup<'a> {
     owns: i64,
 }
 
+/// A record as it is stored, whatever its kind.
 #[derive(Deserialize)]
-struct Stored {
+pub(crate) struct Stored {
     id: String,
     name: String,
     active: i64,
@@ -77,8 +78,9 @@ struct Stored {
     paths: Option<String>,
 }
 
+/// A record as it becomes.
 #[derive(Serialize)]
-struct Changed {
+pub(crate) struct Changed {
     id: String,
     name: String,
     key: String,
@@ -277,7 +279,7 @@ impl Apply<'_> {
                         owns: line.owns,
                     }),
                     "update" => {
-                        changed.insert(line.record.as_str(), changes);
+                        changed.insert(line.record.clone(), changes);
                     }
                     _ => {}
                 }
@@ -356,7 +358,7 @@ impl Apply<'_> {
                         owns: line.owns,
                     }),
                     "update" | "reactivate" | "deactivate" => {
-                        changed.insert(line.record.as_str(), changes);
+                        changed.insert(line.record.clone(), changes);
                     }
                     _ => {}
                 }
@@ -627,10 +629,10 @@ impl Apply<'_> {
 }
 
 /// Stored records with their lines' changes made.
-fn changed_rows(
+pub(crate) fn changed_rows(
     kind: RecordKind,
     stored: Vec<Stored>,
-    changed: &BTreeMap<&str, Changes>,
+    changed: &BTreeMap<String, Changes>,
 ) -> Result<Vec<Changed>, StoreError> {
     stored
         .into_iter()

@@ -18,6 +18,8 @@ pub enum State {
     Configured,
     /// It ran.
     Active,
+    /// A run of it was undone: it runs again when somebody says so.
+    Paused,
     /// Switched off.
     Disabled,
     /// The source refuses the credential.

@@ -68,6 +68,11 @@ impl Write {
         self.dialect.query(sql.into())
     }
 
+    /// How it is spoken to.
+    pub(crate) fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
     /// What it is written to.
     pub(crate) fn engine(&self) -> Engine {
         self.dialect.engine()
@@ -163,6 +168,10 @@ impl Store {
     /// A statement over one read: its tenant, number and connection are the first three parameters.
     pub(crate) fn of_read<'q>(&self, sql: impl Into<Cow<'static, str>>, read: Read) -> Statement<'q> {
         self.query(sql).bind(read.tenant).bind(read.id).bind(read.connection)
+    }
+
+    pub(crate) fn dialect(&self) -> &Dialect {
+        &self.dialect
     }
 
     pub(crate) fn pool(&self) -> &AnyPool {

@@ -1,13 +1,13 @@
 //! Plan lines: written as the planner makes them, hashed as they lie, and the journal once their run is applied.
 
 use crate::database::{Store, Write, page, rows};
-use crate::dialect::Statement;
+use crate::dialect::{Dialect, Statement};
 use crate::error::StoreError;
 use crate::failpoint::failpoint;
 use crate::leases::Lease;
 use crate::runs::{Run, word};
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
+use sqlx::{AnyConnection, Row};
 use usher_planner::{Action, Count, PlanHash, PlanHasher, RecordKind};
 
 /// A line as it lies in the store.
@@ -128,6 +128,41 @@ pub type After<'a> = (&'a str, &'a str, &'a str);
 
 fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
+}
+
+/// Hashes the plan of a run as it lies, within a transaction or without.
+pub(crate) async fn hash_lines(
+    dialect: &Dialect,
+    connection: &mut AnyConnection,
+    lease: Lease,
+    basis: &str,
+) -> Result<PlanHash, StoreError> {
+    let mut hasher = PlanHasher::new(basis);
+    let mut after = (String::new(), String::new(), String::new());
+    loop {
+        let row = dialect
+            .query(
+                "SELECT json_group_array(json_array(kind, action, source_id, member_id, changes)) FROM (
+             SELECT kind, action, source_id, member_id, changes FROM lines
+             WHERE tenant = $1 AND run = $2 AND (kind, source_id, member_id) > ($3, $4, $5)
+             ORDER BY kind, source_id, member_id LIMIT 2000)"
+                    .into(),
+            )
+            .bind(lease.tenant)
+            .bind(lease.run)
+            .bind(&after.0)
+            .bind(&after.1)
+            .bind(&after.2)
+            .fetch_one(&mut *connection)
+            .await?;
+        let lines: Vec<(String, String, String, String, String)> = page(&row)?;
+        let Some((kind, _, key, member, _)) = lines.last() else { break };
+        after = (kind.clone(), key.clone(), member.clone());
+        for (kind, action, key, member, changes) in &lines {
+            hasher.stored(kind, action, key, member, changes);
+        }
+    }
+    Ok(hasher.finish())
 }
 
 impl Store {
@@ -265,31 +300,8 @@ impl Store {
 
     /// Hashes the plan as it lies.
     pub async fn hash_lines(&self, lease: Lease, basis: &str) -> Result<PlanHash, StoreError> {
-        let mut hasher = PlanHasher::new(basis);
-        let mut after = (String::new(), String::new(), String::new());
-        loop {
-            let row = self
-                .query(
-                    "SELECT json_group_array(json_array(kind, action, source_id, member_id, changes)) FROM (
-                 SELECT kind, action, source_id, member_id, changes FROM lines
-                 WHERE tenant = $1 AND run = $2 AND (kind, source_id, member_id) > ($3, $4, $5)
-                 ORDER BY kind, source_id, member_id LIMIT 2000)",
-                )
-                .bind(lease.tenant)
-                .bind(lease.run)
-                .bind(&after.0)
-                .bind(&after.1)
-                .bind(&after.2)
-                .fetch_one(self.pool())
-                .await?;
-            let lines: Vec<(String, String, String, String, String)> = page(&row)?;
-            let Some((kind, _, key, member, _)) = lines.last() else { break };
-            after = (kind.clone(), key.clone(), member.clone());
-            for (kind, action, key, member, changes) in &lines {
-                hasher.stored(kind, action, key, member, changes);
-            }
-        }
-        Ok(hasher.finish())
+        let mut connection = self.pool().acquire().await?;
+        hash_lines(self.dialect(), &mut connection, lease, basis).await
     }
 
     /// How many lines a run has of each kind and action.

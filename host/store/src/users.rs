@@ -383,7 +383,8 @@ impl Store {
     }
 }
 
-async fn addresses(
+/// Notes the e-mail addresses of a manual user.
+pub(crate) async fn addresses(
     write: &mut Write,
     tenant: i64,
     id: &str,

@@ -19,6 +19,7 @@ mod read;
 mod report;
 mod run;
 mod stage;
+mod undo;
 mod why;
 
 pub use catalogue::{Catalogue, Entry, PluginError};
@@ -27,4 +28,5 @@ pub use host::{Host, HostOptions};
 pub use progress::{Phase, Progress, Silent};
 pub use report::{GroupCounts, MembershipCounts, Report, RunResult, UserCounts};
 pub use run::{Consent, RunRequest};
+pub use undo::UndoRequest;
 pub use why::{Origin, Step, Why};

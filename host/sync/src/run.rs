@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use usher_model::Digester;
 use usher_planner::Hold;
 use usher_store::{
-    Applied, Connection, Intent, Lease, NewRun, Run, RunState, Standing, StoreError, Tally, failpoint,
+    Applied, Connection, Intent, Lease, NewRun, Run, RunState, Standing, State, StoreError, Tally, failpoint,
 };
 
 /// Whether a plan may be applied.
@@ -45,7 +45,7 @@ pub struct RunRequest<'a> {
 }
 
 /// Renews the lease for as long as it lives.
-struct Renewal(tokio::task::JoinHandle<()>);
+pub(crate) struct Renewal(tokio::task::JoinHandle<()>);
 
 impl Drop for Renewal {
     fn drop(&mut self) {
@@ -54,7 +54,7 @@ impl Drop for Renewal {
 }
 
 impl Host {
-    fn keep_lease(&self, lease: Lease) -> Renewal {
+    pub(crate) fn keep_lease(&self, lease: Lease) -> Renewal {
         let store = self.store.clone();
         Renewal(tokio::spawn(async move {
             loop {
@@ -88,21 +88,25 @@ impl Host {
         let mut report = Report::new(lease.run, &connection.name);
         let ended = self.attempt(&request, lease, &mut report).await;
         drop(renewal);
-        if let Err(fault) = ended {
-            report.result = RunResult::Failed;
-            report.applied = false;
-            report.fault = Some(fault);
-            let document = serde_json::to_value(&report).unwrap_or_default();
-            let plan = report.plan.clone();
-            match self.store.end_run(lease, RunState::Failed, plan.as_deref(), &document, self.now()).await {
-                // Whoever took over has marked it failed already.
-                Ok(()) | Err(StoreError::LeaseLost) => {}
-                Err(error) => {
-                    tracing::error!(run = lease.run, %error, "the end of the run could not be kept")
-                }
+        self.conclude(lease, ended, &mut report).await;
+        Ok(report)
+    }
+
+    /// Keeps the end of a run that failed.
+    pub(crate) async fn conclude(&self, lease: Lease, ended: Result<(), Fault>, report: &mut Report) {
+        let Err(fault) = ended else { return };
+        report.result = RunResult::Failed;
+        report.applied = false;
+        report.fault = Some(fault);
+        let document = serde_json::to_value(&*report).unwrap_or_default();
+        let plan = report.plan.clone();
+        match self.store.end_run(lease, RunState::Failed, plan.as_deref(), &document, self.now()).await {
+            // Whoever took over has marked it failed already.
+            Ok(()) | Err(StoreError::LeaseLost) => {}
+            Err(error) => {
+                tracing::error!(run = lease.run, %error, "the end of the run could not be kept")
             }
         }
-        Ok(report)
     }
 
     async fn attempt(
@@ -279,6 +283,10 @@ impl Host {
         let connection = request.connection;
         let hash = plan.hash.to_string();
         report.holds = plan.holds;
+        let paused = connection.state == State::Paused && request.intent == Intent::Sync;
+        if paused {
+            report.holds.push(Hold::Paused { name: connection.name.clone() });
+        }
         report.result = match (report.holds.is_empty(), changes) {
             (false, _) => RunResult::Held,
             (true, true) => RunResult::Success,
@@ -286,6 +294,7 @@ impl Host {
         };
         if request.intent == Intent::Sync {
             let may = match (&request.consent, accepted) {
+                _ if paused => false,
                 (_, Some(seen)) if seen.plan.as_deref() == Some(hash.as_str()) => true,
                 (_, Some(seen)) => {
                     let beyond = self.store.beyond(lease, &seen).await?;

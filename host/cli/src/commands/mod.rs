@@ -29,6 +29,7 @@ pub async fn run(command: Command, context: &mut Context) -> Result<Status, CliE
         Command::Check(on) => connect::check(on, context).await,
         Command::Plan(args) => sync::plan(args, context).await,
         Command::Sync(args) => sync::sync(args, context).await,
+        Command::Resume(args) => sync::resume(args, context).await,
         Command::Status => status::status(context).await,
         Command::Runs(command) => runs::runs(command, context).await,
         Command::Why(args) => why::why(args, context).await,

@@ -65,6 +65,7 @@ pub async fn runs(command: RunsCommand, context: &mut Context) -> Result<Status,
             let filter = ChangeFilter { run, since, until, record: None, kind, action, field };
             return changes::changes(Asked { filter, who, group, format }, context).await;
         }
+        RunsCommand::Undo { run, agreement } => return super::sync::undo(run, &agreement, context).await,
         RunsCommand::Show { run, lines } => {
             let run = store.run(tenant.id, run).await?;
             let findings = show::findings(&store, tenant.id, run.id).await?;

@@ -5,6 +5,7 @@ use crate::error::{CliError, Status};
 use crate::show;
 use serde_json::json;
 use usher_planner::Hold;
+use usher_store::Intent;
 
 /// Shows how the tenant's connections stand. Starts no engine.
 pub async fn status(context: &mut Context) -> Result<Status, CliError> {
@@ -94,7 +95,16 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
                     .unwrap_or_default();
                 if let Some(hold) = holds.first() {
                     let hash = run.plan.as_deref().and_then(|plan| plan.get(..12)).unwrap_or_default();
-                    result = format!("{result}: {hold}; if this is right: `usher sync --accept {hash}`");
+                    let command = match run.intent {
+                        Intent::Undo => "usher runs undo RUN",
+                        _ => "usher sync",
+                    };
+                    result = match hold {
+                        Hold::Paused { name } => {
+                            format!("{result}: {hold}; `usher resume {name}` lets it run")
+                        }
+                        _ => format!("{result}: {hold}; if this is right: `{command} --accept {hash}`"),
+                    };
                 }
                 let quarantined = run
                     .report

@@ -1,14 +1,15 @@
-//! `usher plan` and `usher sync`: one code path, which may end by applying what was shown.
+//! `usher plan`, `usher sync` and `usher runs undo`: one way to a change, which is planned, shown and agreed to before it is applied.
 
-use crate::args::{PlanArgs, SyncArgs};
+use crate::args::{Agreement, PlanArgs, ResumeArgs, SyncArgs};
 use crate::console::{Console, Tone};
 use crate::context::{COMMAND_LINE, Context};
 use crate::error::{CliError, Status};
 use crate::show;
+use serde_json::json;
 use std::sync::Mutex;
 use usher_planner::Hold;
-use usher_store::{Connection, Intent};
-use usher_sync::{Class, Consent, Host, Report, RunRequest, RunResult};
+use usher_store::{Connection, Intent, Run, State};
+use usher_sync::{Class, Consent, Host, Progress, Report, RunRequest, RunResult, UndoRequest};
 
 /// Reasons for holding a plan that are shown before the rest is only counted.
 const HOLDS: usize = 5;
@@ -24,31 +25,80 @@ fn status(report: &Report) -> Status {
     }
 }
 
-fn heading(console: &mut Console, report: &Report) {
-    let hash = report.plan.as_deref().and_then(|plan| plan.get(..12)).unwrap_or("–");
-    let text = format!("Plan {hash} for {}, run {}", report.connection, report.run);
-    let text = console.tone(Tone::Strong, text);
-    console.line(text);
+/// What is planned, shown and agreed to.
+enum Act<'a> {
+    /// A test run of a connection.
+    Plan(&'a Connection),
+    /// A real run.
+    Sync(&'a Connection),
+    /// A run is taken back.
+    Undo(i64, &'a Run),
+}
+
+impl Act<'_> {
+    fn tenant(&self) -> i64 {
+        match self {
+            Self::Plan(connection) | Self::Sync(connection) => connection.tenant,
+            Self::Undo(tenant, _) => *tenant,
+        }
+    }
+
+    /// The command that does it.
+    fn command(&self) -> String {
+        match self {
+            Self::Plan(_) | Self::Sync(_) => "usher sync".to_owned(),
+            Self::Undo(_, run) => format!("usher runs undo {}", run.id),
+        }
+    }
+
+    fn heading(&self, report: &Report) -> String {
+        let hash = report.plan.as_deref().and_then(|plan| plan.get(..12)).unwrap_or("–");
+        match self {
+            Self::Plan(_) | Self::Sync(_) => {
+                format!("Plan {hash} for {}, run {}", report.connection, report.run)
+            }
+            Self::Undo(_, run) => format!("Plan {hash} to undo run {}, run {}", run.id, report.run),
+        }
+    }
+
+    async fn run(
+        &self,
+        host: &Host,
+        consent: Consent<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Report, CliError> {
+        let started_by = COMMAND_LINE;
+        let (connection, intent) = match self {
+            Self::Plan(connection) => (connection, Intent::Plan),
+            Self::Sync(connection) => (connection, Intent::Sync),
+            Self::Undo(tenant, run) => {
+                return Ok(host.undo(UndoRequest { tenant: *tenant, run, consent, started_by }).await?);
+            }
+        };
+        Ok(host.run(RunRequest { connection, intent, consent, started_by, progress }).await?)
+    }
 }
 
 async fn show_plan(
     console: &mut Console,
     host: &Host,
-    connection: &Connection,
+    act: &Act<'_>,
     report: &Report,
     all: bool,
 ) -> Result<(), CliError> {
-    heading(console, report);
-    show::lines(console, host.store(), connection.tenant, report.run, all).await?;
-    let findings = show::findings(host.store(), connection.tenant, report.run).await?;
+    let heading = console.tone(Tone::Strong, act.heading(report));
+    console.line(heading);
+    show::lines(console, host.store(), act.tenant(), report.run, all).await?;
+    let findings = show::findings(host.store(), act.tenant(), report.run).await?;
     show::report(console, report, &findings);
     Ok(())
 }
 
-fn verdict(console: &mut Console, report: &Report, intent: Intent) {
+fn verdict(console: &mut Console, report: &Report, act: &Act<'_>) {
     console.line("");
     let word = show::result(console, report.result);
     let hash = report.plan.as_deref().and_then(|plan| plan.get(..12)).unwrap_or_default();
+    let command = act.command();
     match report.result {
         RunResult::Failed => {
             if let Some(fault) = &report.fault {
@@ -57,7 +107,6 @@ fn verdict(console: &mut Console, report: &Report, intent: Intent) {
             }
         }
         RunResult::Held => {
-            let unconfirmed = report.holds == [Hold::Unconfirmed];
             for hold in report.holds.iter().take(HOLDS) {
                 console.line(format!("{word}: {hold}"));
             }
@@ -68,11 +117,16 @@ fn verdict(console: &mut Console, report: &Report, intent: Intent) {
                     report.run
                 ));
             }
-            if unconfirmed {
-                console.line(format!("  Nothing was changed. Apply it with `usher sync --yes`, or just this plan with `usher sync --accept {hash}`."));
+            let paused = report.holds.iter().find_map(|hold| match hold {
+                Hold::Paused { name } => Some(name),
+                _ => None,
+            });
+            if let Some(name) = paused {
+                console.line(format!("  Nothing was changed. Let it run again with `usher resume {name}`."));
+            } else if report.holds == [Hold::Unconfirmed] {
+                console.line(format!("  Nothing was changed. Apply it with `{command} --yes`, or just this plan with `{command} --accept {hash}`."));
             } else {
-                console
-                    .line(format!("  Nothing was changed. If this is right: `usher sync --accept {hash}`"));
+                console.line(format!("  Nothing was changed. If this is right: `{command} --accept {hash}`"));
             }
         }
         RunResult::Unchanged if report.users.quarantined > 0 => console.line(format!(
@@ -80,81 +134,137 @@ fn verdict(console: &mut Console, report: &Report, intent: Intent) {
             report.users.quarantined
         )),
         RunResult::Unchanged => console.line(format!("{word}: there is nothing to do")),
-        RunResult::Success if intent == Intent::Plan => {
-            console.line(format!("Nothing was changed. Apply it with `usher sync`, or just this plan with `usher sync --accept {hash}`."));
+        RunResult::Success if matches!(act, Act::Plan(_)) => {
+            console.line(format!("Nothing was changed. Apply it with `{command}`, or just this plan with `{command} --accept {hash}`."));
         }
         RunResult::Success => console.line(format!("{word}: all of it is written")),
     }
 }
 
-async fn run(
-    context: &mut Context,
-    connection: &Connection,
-    intent: Intent,
-    consent: Consent<'_>,
-) -> Result<Report, CliError> {
+async fn run(context: &mut Context, act: &Act<'_>, consent: Consent<'_>) -> Result<Report, CliError> {
     let host = context.host().await?;
     let progress = context.console.progress();
-    let report = host
-        .run(RunRequest { connection, intent, consent, started_by: COMMAND_LINE, progress: &progress })
-        .await?;
+    let report = act.run(&host, consent, &progress).await?;
     progress.clear();
     Ok(report)
 }
 
 async fn print(
     context: &mut Context,
-    connection: &Connection,
+    act: &Act<'_>,
     report: &Report,
-    intent: Intent,
     shown: bool,
     all: bool,
 ) -> Result<Status, CliError> {
     let host = context.host().await?;
     if context.console.is_json() {
-        let findings = show::findings(host.store(), connection.tenant, report.run).await?;
+        let findings = show::findings(host.store(), act.tenant(), report.run).await?;
         let value = show::report_json(report, &findings);
         context.console.json(&value);
     } else {
         if !shown && report.plan.is_some() {
-            show_plan(&mut context.console, &host, connection, report, all).await?;
+            show_plan(&mut context.console, &host, act, report, all).await?;
+        } else if shown {
+            // What only the end told.
+            for note in report.notes.iter().skip(seen_notes(act, report)) {
+                context.console.line(format!("  {note}"));
+            }
         }
-        verdict(&mut context.console, report, intent);
+        verdict(&mut context.console, report, act);
     }
     Ok(status(report))
+}
+
+/// How many of a report's notes were there already when somebody was asked.
+fn seen_notes(act: &Act<'_>, report: &Report) -> usize {
+    match act {
+        Act::Undo(..) if report.applied => report.notes.len().saturating_sub(1),
+        _ => report.notes.len(),
+    }
 }
 
 /// A test run.
 pub async fn plan(args: PlanArgs, context: &mut Context) -> Result<Status, CliError> {
     let connection = context.connection(args.on.connection.as_deref()).await?;
-    let report = run(context, &connection, Intent::Plan, Consent::None).await?;
-    print(context, &connection, &report, Intent::Plan, false, args.all).await
+    let act = Act::Plan(&connection);
+    let report = run(context, &act, Consent::None).await?;
+    print(context, &act, &report, false, args.all).await
 }
 
 /// A real run.
 pub async fn sync(args: SyncArgs, context: &mut Context) -> Result<Status, CliError> {
     let connection = context.connection(args.on.connection.as_deref()).await?;
-    if let Some(hash) = &args.accept {
-        let report = run(context, &connection, Intent::Sync, Consent::Accept(hash)).await?;
-        return print(context, &connection, &report, Intent::Sync, false, args.all).await;
-    }
-    if args.yes {
-        let report = run(context, &connection, Intent::Sync, Consent::Given).await?;
-        return print(context, &connection, &report, Intent::Sync, false, args.all).await;
-    }
-    if !context.console.is_interactive() {
-        let report = run(context, &connection, Intent::Sync, Consent::None).await?;
-        return print(context, &connection, &report, Intent::Sync, false, args.all).await;
-    }
-    interactive(&args, &connection, context).await
+    agreed(&Act::Sync(&connection), &args.agreement, context).await
 }
 
-/// Shows the plan, asks, and applies the very read that was shown.
-async fn interactive(
-    args: &SyncArgs,
-    connection: &Connection,
-    context: &mut Context,
-) -> Result<Status, CliError> {
+/// Takes back a run.
+pub async fn undo(run: i64, agreement: &Agreement, context: &mut Context) -> Result<Status, CliError> {
+    let tenant = context.tenant().await?;
+    let run = context.store().await?.run(tenant.id, run).await?;
+    let why_not = match run.intent {
+        _ if !run.applied => Some("it changed nothing"),
+        Intent::Disconnect => Some("a connection that was removed is connected again, not undone"),
+        _ => None,
+    };
+    if let Some(why) = why_not {
+        return Err(CliError::usage(
+            format!("run {} can't be undone: {why}", run.id),
+            "`usher runs list` shows the runs, `usher runs changes` what they changed",
+        ));
+    }
+    agreed(&Act::Undo(tenant.id, &run), agreement, context).await
+}
+
+/// Lets a paused connection run again, after showing what that would do.
+pub async fn resume(args: ResumeArgs, context: &mut Context) -> Result<Status, CliError> {
+    let connection = context.connection(args.name.as_deref()).await?;
+    if connection.state != State::Paused {
+        super::users::done(
+            context,
+            &json!({ "connection": connection.name, "resumed": false }),
+            &format!("{} is not paused.", connection.name),
+        );
+        return Ok(Status::Done);
+    }
+    if !args.yes {
+        let act = Act::Plan(&connection);
+        let report = run(context, &act, Consent::None).await?;
+        if !context.console.is_json() {
+            let host = context.host().await?;
+            show_plan(&mut context.console, &host, &act, &report, false).await?;
+        }
+        let question = format!("This is what the next run would do. Let {} run again?", connection.name);
+        if !context.console.confirm(&question) {
+            return Err(CliError {
+                status: Status::Held,
+                class: "unconfirmed".to_owned(),
+                message: format!("{} stays paused", connection.name),
+                advice: Some("confirm when asked, or give --yes".to_owned()),
+            });
+        }
+    }
+    context.store().await?.set_connection_state(&connection, State::Active).await?;
+    super::users::done(
+        context,
+        &json!({ "connection": connection.name, "resumed": true }),
+        &format!("{} runs again: `usher sync`.", connection.name),
+    );
+    Ok(Status::Done)
+}
+
+async fn agreed(act: &Act<'_>, agreement: &Agreement, context: &mut Context) -> Result<Status, CliError> {
+    let consent = match &agreement.accept {
+        Some(hash) => Consent::Accept(hash),
+        None if agreement.yes => Consent::Given,
+        None if !context.console.is_interactive() => Consent::None,
+        None => return interactive(act, agreement.all, context).await,
+    };
+    let report = run(context, act, consent).await?;
+    print(context, act, &report, false, agreement.all).await
+}
+
+/// Shows the plan, asks, and applies the very plan that was shown.
+async fn interactive(act: &Act<'_>, all: bool, context: &mut Context) -> Result<Status, CliError> {
     let host = context.host().await?;
     let shown = Mutex::new(false);
     let progress = context.console.progress();
@@ -164,13 +274,7 @@ async fn interactive(
         let Ok(mut console) = console.lock() else { return false };
         // The question comes from inside the run, which has its lease renewed while somebody reads.
         let printed = tokio::task::block_in_place(|| {
-            tokio::runtime::Handle::current().block_on(show_plan(
-                &mut console,
-                &host,
-                connection,
-                report,
-                args.all,
-            ))
+            tokio::runtime::Handle::current().block_on(show_plan(&mut console, &host, act, report, all))
         });
         if printed.is_err() {
             return false;
@@ -190,16 +294,8 @@ async fn interactive(
         };
         tokio::task::block_in_place(|| console.confirm(question))
     };
-    let report = host
-        .run(RunRequest {
-            connection,
-            intent: Intent::Sync,
-            consent: Consent::Ask(&ask),
-            started_by: COMMAND_LINE,
-            progress: &progress,
-        })
-        .await?;
+    let report = act.run(&host, Consent::Ask(&ask), &progress).await?;
     progress.clear();
     let shown = shown.into_inner().unwrap_or(false);
-    print(context, connection, &report, Intent::Sync, shown, args.all).await
+    print(context, act, &report, shown, all).await
 }

@@ -1,0 +1,401 @@
+//! Writing what an undo came to: directory, links, the connection's settings and the journal in one transaction.
+
+use super::{BACK, LINKED, MADE, ORIGIN, lines, of_kind, tables};
+use crate::apply::{Changed, Stored, changed_rows};
+use crate::database::{Store, Write, document, page, rows, text};
+use crate::error::StoreError;
+use crate::failpoint::failpoint;
+use crate::history::next_change;
+use crate::leases::Lease;
+use crate::lines::hash_lines;
+use crate::runs::{Run, RunState, close};
+use crate::users::addresses;
+use serde_json::Value as Json;
+use sqlx::Row;
+use std::collections::BTreeMap;
+use usher_model::Attributes;
+use usher_planner::{Changes, RecordKind};
+
+/// What is kept of an undo besides its lines.
+#[derive(Clone, Debug)]
+pub struct Undone<'a> {
+    /// The plan's hash, as it was agreed to.
+    pub plan: &'a str,
+    /// What the hash rests on besides the lines.
+    pub basis: &'a str,
+    /// The settings, scope and rules to which the connection returns; none where they stay.
+    pub stands_on: Option<&'a Json>,
+    /// The run's report.
+    pub report: &'a Json,
+    /// Milliseconds since 1970.
+    pub now: i64,
+}
+
+impl Store {
+    /// The number of what a run applied. [`StoreError::Forgotten`] where its history is no longer known.
+    pub(crate) async fn change_of(&self, tenant: i64, of: &Run) -> Result<i64, StoreError> {
+        let row = self
+            .query("SELECT r.change, t.forgotten FROM runs r JOIN tenants t ON t.id = r.tenant WHERE r.tenant = $1 AND r.id = $2")
+            .bind(tenant)
+            .bind(of.id)
+            .fetch_one(self.pool())
+            .await?;
+        match row.try_get::<Option<i64>, _>(0)? {
+            Some(change) if change > row.try_get(1)? => Ok(change),
+            _ => Err(StoreError::Forgotten { from: None }),
+        }
+    }
+
+    /// What the run before this one of the same connection stood on, if there was one: settings, scope and rules.
+    pub async fn stood_on_before(&self, tenant: i64, of: &Run) -> Result<Option<Json>, StoreError> {
+        self.standing(tenant, of, "<").await
+    }
+
+    /// What a run stood on.
+    pub async fn stood_on(&self, tenant: i64, of: &Run) -> Result<Option<Json>, StoreError> {
+        self.standing(tenant, of, "=").await
+    }
+
+    async fn standing(&self, tenant: i64, of: &Run, which: &str) -> Result<Option<Json>, StoreError> {
+        let change = self.change_of(tenant, of).await?;
+        let sql = format!(
+            "SELECT stood_on FROM runs WHERE tenant = $1 AND connection = $2 AND change {which} $3 AND stood_on IS NOT NULL
+             ORDER BY change DESC LIMIT 1"
+        );
+        let row =
+            self.query(sql).bind(tenant).bind(of.connection).bind(change).fetch_optional(self.pool()).await?;
+        row.map(|row| document(&row.try_get::<String, _>(0)?, "setting")).transpose()
+    }
+
+    /// Takes back what a run did, if that still comes to the plan that was agreed to; gives false, and writes nothing, if it doesn't. The
+    /// connection is paused.
+    pub async fn apply_undo(&self, lease: Lease, of: &Run, undone: &Undone<'_>) -> Result<bool, StoreError> {
+        let change = self.change_of(lease.tenant, of).await?;
+        let mut write = self.write().await?;
+        Self::hold_lease(&mut write, lease).await?;
+        let number = next_change(&mut write, lease.tenant).await?;
+        // Edits by hand may have come since the plan was seen.
+        lines(&mut write, lease, of, change).await?;
+        let dialect = write.dialect().clone();
+        if hash_lines(&dialect, &mut write, lease, undone.basis).await?.as_str() != undone.plan {
+            return Ok(false);
+        }
+        let mut undo = Undo { write: &mut write, lease, change, number, now: undone.now };
+        undo.groups().await?;
+        undo.users().await?;
+        failpoint("undo.records");
+        undo.links().await?;
+        undo.memberships().await?;
+        failpoint("undo.memberships");
+        undo.deletions().await?;
+        undo.owners().await?;
+        undo.addresses().await?;
+        undo.settle(of, undone).await?;
+        close(&mut write, lease, RunState::Success, Some(undone.plan), undone.report, undone.now).await?;
+        failpoint("undo.before_commit");
+        write.commit().await?;
+        Ok(true)
+    }
+}
+
+struct Undo<'a> {
+    write: &'a mut Write,
+    lease: Lease,
+    /// The change that is taken back.
+    change: i64,
+    /// The change that this is.
+    number: i64,
+    now: i64,
+}
+
+/// Records of this run's lines; `$1` is the tenant, `$3` the run.
+fn of_lines(kind: RecordKind, also: &str) -> String {
+    format!(
+        "SELECT n.record FROM lines n WHERE n.tenant = $1 AND n.run = $3 AND n.kind = '{}' {also}",
+        kind.name()
+    )
+}
+
+const GONE: &str = "AND n.action = 'delete'";
+
+impl Undo<'_> {
+    /// A statement with the tenant, the change that is taken back and this run.
+    async fn run(&mut self, sql: String) -> Result<(), StoreError> {
+        self.write
+            .query(sql)
+            .bind(self.lease.tenant)
+            .bind(self.change)
+            .bind(self.lease.run)
+            .execute(&mut **self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// The same with this change's number and the time.
+    async fn put(&mut self, sql: String) -> Result<(), StoreError> {
+        self.write
+            .query(sql)
+            .bind(self.lease.tenant)
+            .bind(self.change)
+            .bind(self.lease.run)
+            .bind(self.number)
+            .bind(self.now)
+            .execute(&mut **self.write)
+            .await?;
+        Ok(())
+    }
+
+    async fn groups(&mut self) -> Result<(), StoreError> {
+        self.put(
+            "INSERT INTO groups (tenant, id, display_name, attributes, origin, created_at, updated_at, since)
+             SELECT $1, w.id, w.display_name, w.attributes, NULL, w.created_at, $5, $4
+             FROM lines n JOIN groups_was w ON w.tenant = $1 AND w.id = n.record AND w.until = $2
+             WHERE n.tenant = $1 AND n.run = $3 AND n.kind = 'group' AND n.action = 'create'"
+                .to_owned(),
+        )
+        .await?;
+        self.fields(
+            RecordKind::Group,
+            "SELECT json_group_array(json_object('id', id, 'name', display_name, 'active', 1, 'attributes', attributes, 'paths', NULL))
+             FROM groups WHERE tenant = $1 AND id IN (SELECT value FROM json_each($2))",
+            "WITH j AS MATERIALIZED (SELECT value->>'id' AS id, value->>'name' AS name, value->>'attributes' AS attributes FROM json_each($3))
+             UPDATE groups SET display_name = j.name, attributes = j.attributes, updated_at = $2 FROM j WHERE tenant = $1 AND groups.id = j.id",
+        )
+        .await
+    }
+
+    async fn users(&mut self) -> Result<(), StoreError> {
+        let renamed = of_lines(
+            RecordKind::User,
+            "AND n.action <> 'create' AND (n.action = 'delete' OR n.changes->>'userName' IS NOT NULL)",
+        );
+        self.run(format!(
+            "UPDATE users SET user_name_key = NULL WHERE tenant = $1 AND $2 > 0 AND id IN ({renamed})"
+        ))
+        .await?;
+        self.put(
+            "INSERT INTO users (tenant, id, user_name, user_name_key, active, attributes, origin, paths, created_at, updated_at, since)
+             SELECT $1, w.id, w.user_name, w.user_name_key, w.active, w.attributes, NULL, w.paths, w.created_at, $5, $4
+             FROM lines n JOIN users_was w ON w.tenant = $1 AND w.id = n.record AND w.until = $2
+             WHERE n.tenant = $1 AND n.run = $3 AND n.kind = 'user' AND n.action = 'create'"
+                .to_owned(),
+        )
+        .await?;
+        self.fields(
+            RecordKind::User,
+            "SELECT json_group_array(json_object('id', id, 'name', user_name, 'active', active, 'attributes', attributes, 'paths', paths))
+             FROM users WHERE tenant = $1 AND id IN (SELECT value FROM json_each($2))",
+            "WITH j AS MATERIALIZED (SELECT value->>'id' AS id, value->>'name' AS name, value->>'key' AS key,
+                 CAST(value->>'active' AS BIGINT) AS active, value->>'attributes' AS attributes, value->>'paths' AS paths FROM json_each($3))
+             UPDATE users SET user_name = j.name, user_name_key = j.key, active = j.active, attributes = j.attributes, paths = j.paths,
+                 updated_at = $2 FROM j WHERE tenant = $1 AND users.id = j.id",
+        )
+        .await?;
+        // Managers and owners as they were, where they are still there; of those who came back too.
+        self.run(
+            "UPDATE users SET manager = (SELECT b.id FROM users b WHERE b.tenant = $1 AND b.id = w.manager)
+             FROM lines n JOIN users_was w ON w.tenant = $1 AND w.id = n.record AND w.until = $2
+             WHERE n.tenant = $1 AND n.run = $3 AND n.kind = 'user' AND n.action <> 'delete' AND n.changes->'manager' IS NOT NULL
+               AND users.tenant = $1 AND users.id = n.record"
+                .to_owned(),
+        )
+        .await
+    }
+
+    /// Fields of records that stay, page by page. `load` takes ids and gives them as they are stored, `store` takes them as they become.
+    async fn fields(
+        &mut self,
+        kind: RecordKind,
+        load: &'static str,
+        store: &'static str,
+    ) -> Result<(), StoreError> {
+        let mut after = String::new();
+        loop {
+            let row = self
+                .write
+                .query(
+                    "SELECT json_group_array(json_array(record, changes)) FROM (SELECT record, changes FROM lines
+                     WHERE tenant = $1 AND run = $2 AND kind = $3 AND action NOT IN ('create', 'delete') AND source_id > $4
+                     ORDER BY source_id LIMIT 1000)",
+                )
+                .bind(self.lease.tenant)
+                .bind(self.lease.run)
+                .bind(kind.name())
+                .bind(&after)
+                .fetch_one(&mut **self.write)
+                .await?;
+            let found: Vec<(String, String)> = page(&row)?;
+            let Some((last, _)) = found.last() else { return Ok(()) };
+            after.clone_from(last);
+            let mut changed = BTreeMap::new();
+            for (id, changes) in found {
+                let mut changes: Changes = document(&changes, "line")?;
+                changes.retain(|name, _| name != ORIGIN && name != LINKED);
+                changed.insert(id, changes);
+            }
+            let ids: Vec<_> = changed.keys().collect();
+            let query = self.write.query(load).bind(self.lease.tenant).bind(rows(&ids)?);
+            let stored: Vec<Stored> = page(&query.fetch_one(&mut **self.write).await?)?;
+            let written: Vec<Changed> = changed_rows(kind, stored, &changed)?;
+            let query = self.write.query(store).bind(self.lease.tenant).bind(self.now).bind(rows(&written)?);
+            query.execute(&mut **self.write).await?;
+        }
+    }
+
+    async fn links(&mut self) -> Result<(), StoreError> {
+        for kind in [RecordKind::User, RecordKind::Group] {
+            let (made, back) = (of_kind(kind, MADE), of_kind(kind, BACK));
+            let (_, links) = tables(kind);
+            let (all, left) = (of_lines(kind, ""), if kind == RecordKind::User { ", left_at" } else { "" });
+            self.run(format!(
+                "DELETE FROM {links} WHERE tenant = $1 AND (connection, source_id) IN (SELECT l.connection, l.source_id FROM {links} l
+                     WHERE l.tenant = $1 AND l.record IN ({all}) AND {made})"
+            ))
+            .await?;
+            let leaving = if kind == RecordKind::User { ", left_at = w.left_at" } else { "" };
+            self.run(format!(
+                "UPDATE {links} SET owns = w.owns{leaving} FROM {links}_was w
+                 WHERE w.tenant = $1 AND w.until = $2 AND w.record IN ({all})
+                   AND NOT EXISTS (SELECT 1 FROM {links}_was x WHERE x.tenant = $1 AND x.connection = w.connection
+                       AND x.source_id = w.source_id AND x.until > $2 AND x.until < (SELECT t.changes FROM tenants t WHERE t.id = $1))
+                   AND {links}.tenant = $1 AND {links}.connection = w.connection AND {links}.source_id = w.source_id
+                   AND {links}.record = w.record"
+            ))
+            .await?;
+            // Taken from it by the deletion above, where the change linked another record.
+            let back = back.replace("x.until > $2", "x.until > $2 AND x.until < $4");
+            let wanted = of_lines(kind, "AND n.action <> 'delete'");
+            self.put(format!(
+                "INSERT INTO {links} (tenant, connection, source_id, record, owns{left}, since)
+                 SELECT $1, w.connection, w.source_id, w.record, w.owns{}, $4 FROM {links}_was w
+                 WHERE w.tenant = $1 AND w.record IN ({wanted}) AND {back} AND $5 > 0 ON CONFLICT DO NOTHING",
+                left.replace("left_at", "w.left_at"),
+            ))
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn memberships(&mut self) -> Result<(), StoreError> {
+        self.run(
+            "DELETE FROM memberships WHERE tenant = $1 AND since = $2 AND (group_id, member_id) IN (
+                 SELECT record, member FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'membership' AND action = 'remove')"
+                .to_owned(),
+        )
+        .await?;
+        self.put(
+            "INSERT INTO memberships (tenant, group_id, member_id, kind, owner, since)
+             SELECT $1, w.group_id, w.member_id, w.kind, w.owner, $4
+             FROM lines n JOIN memberships_was w ON w.tenant = $1 AND w.group_id = n.record AND w.member_id = n.member AND w.until = $2
+             WHERE n.tenant = $1 AND n.run = $3 AND n.kind = 'membership' AND n.action = 'add' AND $5 > 0
+               AND (w.owner = 0 OR EXISTS (SELECT 1 FROM connections c WHERE c.tenant = $1 AND c.id = w.owner))
+             ON CONFLICT DO NOTHING"
+                .to_owned(),
+        )
+        .await
+    }
+
+    async fn deletions(&mut self) -> Result<(), StoreError> {
+        let (users, groups) = (of_lines(RecordKind::User, GONE), of_lines(RecordKind::Group, GONE));
+        for sql in [
+            format!("UPDATE users SET manager = NULL WHERE tenant = $1 AND $2 > 0 AND manager IN ({users})"),
+            format!("DELETE FROM memberships WHERE tenant = $1 AND $2 > 0 AND member_id IN ({users})"),
+            format!("DELETE FROM memberships WHERE tenant = $1 AND $2 > 0 AND member_id IN ({groups})"),
+            format!("DELETE FROM memberships WHERE tenant = $1 AND $2 > 0 AND group_id IN ({groups})"),
+            format!("DELETE FROM user_links WHERE tenant = $1 AND $2 > 0 AND record IN ({users})"),
+            format!("DELETE FROM group_links WHERE tenant = $1 AND $2 > 0 AND record IN ({groups})"),
+            format!("DELETE FROM manual_addresses WHERE tenant = $1 AND $2 > 0 AND record IN ({users})"),
+            format!("DELETE FROM users WHERE tenant = $1 AND $2 > 0 AND id IN ({users})"),
+            format!("DELETE FROM groups WHERE tenant = $1 AND $2 > 0 AND id IN ({groups})"),
+        ] {
+            self.run(sql).await?;
+        }
+        Ok(())
+    }
+
+    /// Owners as they were, where their links are; and every touched record of a source is looked at by its next run.
+    async fn owners(&mut self) -> Result<(), StoreError> {
+        for kind in [RecordKind::User, RecordKind::Group] {
+            let (table, links) = tables(kind);
+            self.run(format!(
+                "UPDATE {table} SET origin = (SELECT l.connection FROM {links} l
+                     WHERE l.tenant = $1 AND l.record = {table}.id AND l.connection = w.origin)
+                 FROM {table}_was w JOIN lines n ON n.tenant = $1 AND n.run = $3 AND n.kind = '{}' AND n.record = w.id
+                 WHERE w.tenant = $1 AND w.until = $2 AND n.changes->'{ORIGIN}' IS NOT NULL
+                   AND {table}.tenant = $1 AND {table}.id = w.id",
+                kind.name()
+            ))
+            .await?;
+            self.run(format!(
+                "UPDATE {table} SET origin = NULL WHERE tenant = $1 AND $2 > 0 AND origin IS NOT NULL AND id IN ({})
+                   AND NOT EXISTS (SELECT 1 FROM {links} l WHERE l.tenant = $1 AND l.record = {table}.id AND l.connection = {table}.origin)",
+                of_lines(kind, "")
+            ))
+            .await?;
+            self.run(format!(
+                "UPDATE {table} SET edited = 1 WHERE tenant = $1 AND $2 > 0 AND origin IS NOT NULL AND id IN ({})",
+                of_lines(kind, "")
+            ))
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Addresses of manual people who came back or changed.
+    async fn addresses(&mut self) -> Result<(), StoreError> {
+        let mut after = String::new();
+        loop {
+            let row = self
+                .write
+                .query(
+                    "SELECT json_group_array(json_array(id, attributes)) FROM (SELECT u.id, u.attributes FROM lines n
+                     JOIN users u ON u.tenant = $1 AND u.id = n.record AND u.origin IS NULL
+                     WHERE n.tenant = $1 AND n.run = $2 AND n.kind = 'user' AND n.source_id > $3 ORDER BY n.source_id LIMIT 1000)",
+                )
+                .bind(self.lease.tenant)
+                .bind(self.lease.run)
+                .bind(&after)
+                .fetch_one(&mut **self.write)
+                .await?;
+            let found: Vec<(String, String)> = page(&row)?;
+            let Some((last, _)) = found.last() else { return Ok(()) };
+            after.clone_from(last);
+            for (id, attributes) in &found {
+                let attributes: Attributes = document(attributes, "user")?;
+                addresses(self.write, self.lease.tenant, id, &attributes).await?;
+            }
+        }
+    }
+
+    async fn settle(&mut self, of: &Run, undone: &Undone<'_>) -> Result<(), StoreError> {
+        // What the next run would do again, it does for everybody: the mirror says more than the directory now.
+        self.write
+            .query("UPDATE connections SET state = 'paused', admitted_by = 'undone' WHERE tenant = $1 AND id = $2")
+            .bind(self.lease.tenant)
+            .bind(of.connection)
+            .execute(&mut **self.write)
+            .await?;
+        if let Some(stands_on) = undone.stands_on {
+            let part = |name: &str| text(&stands_on.get(name), "setting");
+            self.write
+                .query("UPDATE connections SET settings = $1, scope = $2, rules = $3 WHERE tenant = $4 AND id = $5")
+                .bind(part("settings")?)
+                .bind(part("scope")?)
+                .bind(part("rules")?)
+                .bind(self.lease.tenant)
+                .bind(of.connection)
+                .execute(&mut **self.write)
+                .await?;
+        }
+        self.write
+            .query("UPDATE runs SET applied = 1, change = $3, undoes = $4, stood_on = $5 WHERE tenant = $1 AND id = $2")
+            .bind(self.lease.tenant)
+            .bind(self.lease.run)
+            .bind(self.number)
+            .bind(of.id)
+            .bind(undone.stands_on.map(|stands_on| text(stands_on, "setting")).transpose()?)
+            .execute(&mut **self.write)
+            .await?;
+        Ok(())
+    }
+}

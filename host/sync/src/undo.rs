@@ -1,0 +1,154 @@
+//! Taking back a run: planned, shown and agreed to like a run.
+
+use crate::fault::Fault;
+use crate::host::Host;
+use crate::report::{Report, RunResult};
+use crate::run::Consent;
+use usher_planner::{Count, GuardRules, Hold, judge};
+use usher_store::{Connection, Intent, Lease, NewRun, Run, RunState, Standing, StoreError, Undone};
+
+/// What is to be taken back.
+pub struct UndoRequest<'a> {
+    /// The tenant.
+    pub tenant: i64,
+    /// An applied run.
+    pub run: &'a Run,
+    /// Whether it may be.
+    pub consent: Consent<'a>,
+    /// Who starts it.
+    pub started_by: &'a str,
+}
+
+impl Host {
+    /// Takes back what a run did, as far as nobody has changed it since. The error is for what keeps it from beginning.
+    pub async fn undo(&self, request: UndoRequest<'_>) -> Result<Report, StoreError> {
+        let run = request.run;
+        let lease = self
+            .store
+            .start_run(&NewRun {
+                tenant: request.tenant,
+                connection: run.connection,
+                connection_name: &run.connection_name,
+                intent: Intent::Undo,
+                started_by: request.started_by,
+                now: self.now(),
+            })
+            .await?;
+        let renewal = self.keep_lease(lease);
+        let mut report = Report::new(lease.run, &run.connection_name);
+        let ended = self.take_back(&request, lease, &mut report).await;
+        drop(renewal);
+        self.conclude(lease, ended, &mut report).await;
+        Ok(report)
+    }
+
+    async fn take_back(
+        &self,
+        request: &UndoRequest<'_>,
+        lease: Lease,
+        report: &mut Report,
+    ) -> Result<(), Fault> {
+        let (store, run) = (&self.store, request.run);
+        let connections = store.connections(request.tenant).await?;
+        let connection = connections.iter().find(|connection| connection.id == run.connection);
+        store.plan_undo(lease, run).await?;
+
+        let mut returns = None;
+        if let (Some(before), Some(then), Some(connection)) = (
+            store.stood_on_before(request.tenant, run).await?,
+            store.stood_on(request.tenant, run).await?,
+            connection,
+        ) && before != then
+        {
+            if connection.stands_on() == then {
+                report.notes.push(format!(
+                    "settings and scope of {} return to those of the run before",
+                    connection.name
+                ));
+                returns = Some(before);
+            } else {
+                report
+                    .notes
+                    .push(format!("settings or scope of {} were changed since: they stay", connection.name));
+            }
+        }
+        let basis =
+            format!("undo {} {}", run.id, returns.as_ref().map(ToString::to_string).unwrap_or_default());
+        let tally = store.tally(lease.tenant, lease.run).await?;
+        let changes = report.take(&tally) || returns.is_some();
+        report.users.held = store.count_findings(lease.tenant, lease.run, Standing::Held, "user").await?;
+        let hash = store.hash_lines(lease, &basis).await?.to_string();
+        report.plan = Some(hash.clone());
+        report.holds = self.guard_undo(request.tenant, connection, report).await?;
+        report.result = match (report.holds.is_empty(), changes) {
+            (_, false) => RunResult::Unchanged,
+            (false, true) => RunResult::Held,
+            (true, true) => RunResult::Success,
+        };
+        if !changes {
+            let document = serde_json::to_value(&*report).unwrap_or_default();
+            store.end_run(lease, RunState::Unchanged, Some(&hash), &document, self.now()).await?;
+            return Ok(());
+        }
+        let may = match request.consent {
+            Consent::Given => report.holds.is_empty(),
+            Consent::Accept(seen) => seen.len() >= 8 && hash.starts_with(&seen.to_ascii_lowercase()),
+            Consent::Ask(ask) => ask(report),
+            Consent::None => false,
+        };
+        if may {
+            report.result = RunResult::Success;
+            report.holds.clear();
+            report.applied = true;
+            if let Some(connection) = connection {
+                let name = &connection.name;
+                report.notes.push(format!(
+                    "{name} is paused: `usher plan` shows what its next run would do again, `usher resume {name}` lets it run"
+                ));
+            }
+            let document = serde_json::to_value(&*report).unwrap_or_default();
+            let undone = Undone {
+                plan: &hash,
+                basis: &basis,
+                stands_on: returns.as_ref(),
+                report: &document,
+                now: self.now(),
+            };
+            if store.apply_undo(lease, run, &undone).await? {
+                return Ok(());
+            }
+            report.applied = false;
+            report.notes.pop();
+            report.notes.push("the directory was changed by hand meanwhile: look at it again".to_owned());
+        }
+        report.result = RunResult::Held;
+        if report.holds.is_empty() {
+            report.holds.push(Hold::Unconfirmed);
+        }
+        let document = serde_json::to_value(&*report).unwrap_or_default();
+        store.end_run(lease, RunState::Held, Some(&hash), &document, self.now()).await?;
+        Ok(())
+    }
+
+    /// What the guard says: of the whole directory, since a change by hand is nobody's.
+    async fn guard_undo(
+        &self,
+        tenant: i64,
+        connection: Option<&Connection>,
+        report: &Report,
+    ) -> Result<Vec<Hold>, StoreError> {
+        let rules = connection.map_or_else(GuardRules::default, |connection| connection.rules.guard);
+        let (users, _) = self.store.count_users(tenant).await?;
+        let (groups, memberships) = self.store.count_groups(tenant).await?;
+        let count = |what: &str, going: u64, of: u64| Count { what: what.to_owned(), going, of };
+        let leaving = report.users.deactivated + report.users.deleted + report.users.unlinked;
+        Ok(judge(
+            rules,
+            [
+                count("users", leaving, users),
+                count("groups", report.groups.deleted, groups),
+                count("memberships", report.memberships.removed, memberships),
+            ],
+        ))
+    }
+}
