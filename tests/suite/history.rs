@@ -363,3 +363,129 @@ async fn f87_any_sequence_of_runs_edits_and_undos_is_sound_and_remembered() {
         any_sequence(seed, 24).await;
     }
 }
+
+/// Settings of the connection that let in only people of one group.
+const ONLY_ENGINEERING: [&str; 2] = ["scope=groups", "chosen=g-eng"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f87_undo_of_a_change_of_scope_gives_the_snapshot_and_the_scope() {
+    let inst = t1::synced(&[]).await;
+    let before = Snapshot::of(&inst, None).await;
+    t1::connect(&inst, &ONLY_ENGINEERING).await;
+    inst.pass_days(1);
+    let held = t1::sync(&inst, 3).await;
+    t1::accept(&inst, &held).await.ended(0);
+    let narrowed = Snapshot::of(&inst, None).await;
+    assert_ne!(before, narrowed);
+    let run = latest(&inst).await.unwrap();
+
+    inst.pass_days(1);
+    let report = undo(&inst, run).await;
+    same(&before, &Snapshot::of(&inst, None).await, "undone");
+    assert!(t1::notes(&report).contains("settings and scope of csv return"), "{report:#}");
+    let card = inst.json(0, &["status"]).await;
+    assert_eq!(
+        (&card["connections"][0]["state"], &card["connections"][0]["scope"]),
+        (&json!("paused"), &json!("full"))
+    );
+
+    // Paused: nothing is done before somebody says so, but it is shown.
+    let paused = t1::sync(&inst, 3).await;
+    assert!(t1::holds(&paused).contains("paused"), "{paused:#}");
+    let hash = paused["plan"].as_str().unwrap();
+    inst.usher(&["sync", "--accept", hash]).await.ended(3);
+    inst.usher(&["plan"]).await.ended(0);
+    inst.usher(&["resume"]).await.ended(3);
+    inst.usher(&["resume", "--yes"]).await.ended(0);
+    assert_eq!(t1::sync(&inst, 0).await["result"], "unchanged");
+    same(&before, &Snapshot::of(&inst, None).await, "run again");
+
+    // The undo is a run like others, and is undone like them: the narrow scope is back.
+    let undoing = run + 1;
+    let shown = inst.json(0, &["runs", "show", &undoing.to_string(), "--lines"]).await;
+    assert_eq!((&shown["intent"], &shown["applied"]), (&json!("undo"), &json!(false)), "{shown:#}");
+    undo(&inst, latest(&inst).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f87_a_field_returns_only_if_it_still_holds_what_the_run_made_of_it() {
+    let inst = t1::people(
+        "id,userName,title,department\n1,ann@acme.example,Clerk,Sales\n2,bob@acme.example,Clerk,Sales\n",
+        &[],
+    )
+    .await;
+    t1::sync(&inst, 0).await;
+    inst.file("users.csv", "id,userName,title,department\n1,ann@acme.example,Boss,Engineering\n2,bob@acme.example,Boss,Sales\n3,cat@acme.example,Clerk,Sales\n");
+    t1::sync(&inst, 0).await;
+    let run = latest(&inst).await.unwrap();
+    inst.usher(&["users", "set", "ann@acme.example", "title=Queen"]).await.ended(0);
+    inst.usher(&["users", "set", "cat@acme.example", "nickName=Kit"]).await.ended(0);
+    let report = undo(&inst, run).await;
+    let ann = inst.user("ann@acme.example").await;
+    assert_eq!((&ann["title"], &ann["department"]), (&json!("Queen"), &json!("Sales")), "{ann:#}");
+    assert_eq!(inst.user("bob@acme.example").await["title"], "Clerk");
+    // She came by that run, and somebody has changed her since: she stays.
+    assert_eq!(inst.user("cat@acme.example").await["attributes"]["nickName"], "Kit");
+    let held: Vec<_> = report["held"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|held| (held["name"].as_str().unwrap(), held["reason"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        held,
+        [
+            ("ann@acme.example", "title was changed again since: it stays"),
+            ("cat@acme.example", "changed since it came: it stays"),
+        ]
+    );
+    // What the source says comes again as soon as it may.
+    inst.usher(&["resume", "--yes"]).await.ended(0);
+    t1::sync(&inst, 0).await;
+    let ann = inst.user("ann@acme.example").await;
+    assert_eq!(
+        (&ann["title"], &inst.user("bob@acme.example").await["title"]),
+        (&json!("Boss"), &json!("Boss")),
+        "{ann:#}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f87_somebody_who_was_removed_comes_back_the_same() {
+    let inst = t1::synced(&[]).await;
+    inst.usher(&["users", "add", "man@acme.example", "emails=man@home.example"]).await.ended(0);
+    inst.usher(&["groups", "add", "G-eng", "--member", "man@acme.example"]).await.ended(0);
+    let before = Snapshot::of(&inst, None).await;
+    inst.usher(&["users", "remove", "man@acme.example", "--yes"]).await.ended(0);
+    let run = latest(&inst).await.unwrap();
+    // By hand means nobody's source: there is nothing to pause.
+    undo(&inst, run).await;
+    same(&before, &Snapshot::of(&inst, None).await, "undone");
+    assert_eq!(inst.json(0, &["status"]).await["connections"][0]["state"], "active");
+    // Matching finds him by his address again.
+    assert_eq!(inst.json(0, &["users", "show", "man@home.example"]).await["userName"], "man@acme.example");
+    // Where the name is another's by now, he stays away.
+    inst.usher(&["users", "remove", "man@acme.example", "--yes"]).await.ended(0);
+    let run = latest(&inst).await.unwrap();
+    inst.usher(&["users", "add", "Man@acme.example"]).await.ended(0);
+    let report = undo(&inst, run).await;
+    assert!(report.to_string().contains("the name man@acme.example is another's by now"), "{report:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f87_what_can_not_be_undone_is_told() {
+    let inst = t1::synced(&[]).await;
+    inst.usher(&["runs", "undo", "99"]).await.ended(2);
+    let plan = inst.json(0, &["plan"]).await["run"].to_string();
+    let refused = inst.usher(&["runs", "undo", &plan]).await.ended(2);
+    assert!(refused.err.contains("it changed nothing"), "{}", refused.err);
+    // Everybody would go: that is shown and waits, even for one who says yes.
+    let held = inst.json(3, &["runs", "undo", "1", "--yes"]).await;
+    assert!(t1::holds(&held).contains("users would go"), "{held:#}");
+    assert_eq!(inst.users().await.len(), t1::EVERYBODY.len());
+    inst.usher(&["runs", "undo", "1", "--accept", "0123456789abcdef"]).await.ended(3);
+    inst.usher(&["disconnect", "csv", "--confirm", "csv"]).await.ended(0);
+    let gone = latest(&inst).await.unwrap().to_string();
+    let refused = inst.usher(&["runs", "undo", &gone]).await.ended(2);
+    assert!(refused.err.contains("connected again"), "{}", refused.err);
+}

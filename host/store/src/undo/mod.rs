@@ -59,8 +59,8 @@ struct Touched {
     /// After it, where it has changed again since.
     later: Option<State>,
     now: Option<State>,
-    /// 1 where what there is now was there already after the change.
-    stayed: Option<i64>,
+    /// Which change put there what there is now.
+    since: Option<i64>,
     /// 1 where others have to do with it since.
     held: i64,
     /// Links that go, that come back, and whose leaving begins or ends.
@@ -108,13 +108,17 @@ fn shown(fields: &Fields, name: &str) -> Option<Json> {
     fields.get(name).map(|(_, shown)| shown.clone())
 }
 
-fn decide(kind: RecordKind, touched: &Touched) -> Result<Option<Decision>, StoreError> {
+fn decide(kind: RecordKind, touched: &Touched, change: i64) -> Result<Option<Decision>, StoreError> {
     let later = touched.later.as_ref();
-    let stayed = touched.stayed == Some(1);
+    let since = touched.since.unwrap_or(i64::MAX);
+    let stayed = since <= change;
+    // Only its links were changed.
+    let as_after = touched.now.as_ref().filter(|_| since < change).and_then(|now| later.or(Some(now)));
+    let was = touched.was.as_ref().or(as_after);
     let decision = |name: &str, action, changes, conflicts| {
         Ok(Some(Decision { name: name.to_owned(), action, changes, conflicts }))
     };
-    match (&touched.was, &touched.now) {
+    match (was, &touched.now) {
         (None, None) => Ok(None),
         (None, Some(now)) => {
             if !stayed {
@@ -270,7 +274,7 @@ async fn touched(
              'later', (SELECT {} FROM {table}_was w WHERE w.tenant = $1 AND w.id = texts.value AND w.until > $2 AND w.since <= $2
                  ORDER BY w.until LIMIT 1),
              'now', (SELECT {} FROM {table} u WHERE u.tenant = $1 AND u.id = texts.value),
-             'stayed', (SELECT CASE WHEN u.since <= $2 THEN 1 ELSE 0 END FROM {table} u WHERE u.tenant = $1 AND u.id = texts.value),
+             'since', (SELECT u.since FROM {table} u WHERE u.tenant = $1 AND u.id = texts.value),
              'held', CASE WHEN EXISTS (SELECT 1 FROM memberships m WHERE m.tenant = $1 AND {member} = texts.value AND m.since > $2)
                      OR EXISTS (SELECT 1 FROM {links} l WHERE l.tenant = $1 AND l.record = texts.value AND l.since > $2) THEN 1 ELSE 0 END,
              'made', (SELECT json(json_group_array(json_array({}, l.source_id))) FROM {links} l
@@ -325,7 +329,7 @@ pub(crate) async fn lines(
             let mut found = Vec::new();
             for touched in &some {
                 last = last.max(Some(&touched.id));
-                let Some(decision) = decide(kind, touched)? else { continue };
+                let Some(decision) = decide(kind, touched, change)? else { continue };
                 let Decision { name, action, changes, conflicts: reasons } = decision;
                 conflicts
                     .extend(reasons.into_iter().map(|reason| conflict(kind, &touched.id, &name, reason)));
