@@ -307,6 +307,41 @@ async fn f34_a_connection_to_postgres_that_is_cut_changes_nothing() {
     }
 }
 
+/// Points of an undo, in their order.
+const UNDO_POINTS: [&str; 3] = ["undo.records", "undo.memberships", "undo.before_commit"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f87_an_undo_that_is_killed_leaves_the_old_state_or_the_new() {
+    let place = Place::prepared().await;
+    assert_eq!(place.usher("old", &["sync", "--yes"]).status().unwrap().code(), Some(0));
+    let directory = async |name: &str| {
+        let beside = place.open(name).await;
+        let essence = beside.essence(1).await;
+        beside.close().await;
+        essence
+    };
+    let undo = ["runs", "undo", "2", "--yes"];
+    let before = directory("old").await;
+    place.copy("undisturbed").await;
+    assert_eq!(place.usher("undisturbed", &undo).status().unwrap().code(), Some(0));
+    let after = directory("undisturbed").await;
+    assert!(distance(&before, &after) > 500, "the undo changed too little");
+    for point in UNDO_POINTS {
+        let name = format!("undo-{}", point.replace('.', "-"));
+        place.copy(&name).await;
+        let ended =
+            place.usher(&name, &undo).env("USHER_FAILPOINT", format!("{point}=kill")).status().unwrap();
+        assert_eq!(ended.code(), None, "{point} was not passed");
+        assert_eq!(distance(&directory(&name).await, &before), 0, "killed at {point}");
+        let beside = place.open(&name).await;
+        beside.execute("UPDATE leases SET expires_at = 0").await;
+        beside.close().await;
+        assert_eq!(place.usher(&name, &undo).status().unwrap().code(), Some(0));
+        assert_eq!(distance(&directory(&name).await, &after), 0, "killed at {point}, then undone");
+        place.drop(&name).await;
+    }
+}
+
 /// Only the number of rows that differ: whole states are too long to read.
 fn distance(one: &[String], other: &[String]) -> usize {
     let (one, other): (std::collections::BTreeSet<_>, std::collections::BTreeSet<_>) =

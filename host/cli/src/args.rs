@@ -41,7 +41,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Take a self-contained tour: connect, plan, sync, why, and a file cut in half
+    /// Take a self-contained tour: connect, plan, sync, why, a file cut in half, and an undo
     Demo(DemoArgs),
     /// List, add and remove tenants
     #[command(subcommand)]

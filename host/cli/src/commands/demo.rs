@@ -8,6 +8,7 @@ use clap::Parser;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use usher_demo::{Cut, DENIED_DOMAIN, DOMAIN, GROUPS_FILE, MEMBERSHIPS_FILE, Organisation, USERS_FILE};
+use usher_store::RunState;
 
 /// The organisation of the tour.
 const SEED: u64 = 2026;
@@ -86,6 +87,14 @@ impl Tour<'_> {
             expected.code(),
             status.code()
         )))
+    }
+
+    /// The last run that changed something.
+    async fn last_change(&mut self) -> Result<i64, CliError> {
+        let tenant = self.context.tenant().await?;
+        let runs = self.context.store().await?.runs(tenant.id, None, 100).await?;
+        let changed = runs.iter().find(|run| run.applied && run.state == RunState::Success);
+        changed.map(|run| run.id).ok_or_else(|| CliError::failed("the tour is broken: nothing was changed"))
     }
 }
 
@@ -170,6 +179,10 @@ async fn take(tour: &mut Tour<'_>, root: &Path) -> Result<(), CliError> {
     tour.say("The next good file heals it.");
     written(organisation.write_second(&export))?;
     tour.run(&["sync", "--yes"], Status::Done).await?;
+
+    tour.say("That day's changes were a mistake of the personnel office. They are taken back, the same people with the same ids; a plan of its own, and undone like any other run. The connection is paused meanwhile.");
+    let run = tour.last_change().await?.to_string();
+    tour.run(&["runs", "undo", &run, "--yes"], Status::Done).await?;
     tour.run(&["status"], Status::Done).await?;
 
     tour.say("That was all of it. What to try next:");
@@ -177,7 +190,8 @@ async fn take(tour: &mut Tour<'_>, root: &Path) -> Result<(), CliError> {
     for (command, what) in [
         ("users list --search kim", "look around in the directory"),
         ("groups members Engineering", "who is in a group, also through others"),
-        ("runs list", "every run, with every change before and after"),
+        ("runs changes", "every change, before and after"),
+        ("plan", "what the paused connection would do again; `resume` lets it run"),
         ("users set WHO title=Boss", "edit a field that the source owns, then `usher plan`"),
     ] {
         tour.context.console.line(format!("  usher --data {data} {command}    {what}"));
