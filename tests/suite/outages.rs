@@ -506,3 +506,31 @@ async fn f34_a_read_only_disk_is_said_and_loses_nothing() {
     beside.close().await;
     place.recovers("read-only", &new, "a read-only disk").await;
 }
+
+/// What the host copies of a source's files is personal data, which nobody may find on the disk when it is dead.
+#[tokio::test(flavor = "multi_thread")]
+async fn f34_a_run_that_is_killed_leaves_no_copy_of_its_files() {
+    let place = Place::prepared().await;
+    for (at, point) in ["read.before_commit", "read.after_commit:3", "read.sealed", "apply.users", "report"]
+        .into_iter()
+        .enumerate()
+    {
+        let name = format!("copies-{at}");
+        place.copy(&name).await;
+        let scratch = tempfile::tempdir().unwrap();
+        let mut run = place.armed(&name, &format!("{point}=stop"));
+        let mut run = run.env("TMPDIR", scratch.path()).spawn().unwrap();
+        stands_still(run.id());
+        // The copies are there, at least until the plan is made, and have no name.
+        let open = std::fs::read_dir(format!("/proc/{}/fd", run.id())).unwrap();
+        let copies = open.filter_map(|file| std::fs::read_link(file.unwrap().path()).ok()).filter(|path| {
+            path.starts_with(scratch.path()) && path.to_string_lossy().ends_with(" (deleted)")
+        });
+        assert_eq!(copies.count(), 3, "at {point}");
+        run.kill().unwrap();
+        run.wait().unwrap();
+        let left: Vec<_> = std::fs::read_dir(scratch.path()).unwrap().collect();
+        assert!(left.is_empty(), "killed at {point}: {left:?}");
+        place.drop(&name).await;
+    }
+}

@@ -1,4 +1,4 @@
-//! The private copy of one file.
+//! The private copy of one file. It has no name on the disk, so that it ends with this process, however that ends.
 
 use super::{CHUNK_BYTES, FILE_BYTES};
 use rustix::fs::{Mode, OFlags};
@@ -8,8 +8,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
-use tempfile::TempDir;
+use std::sync::mpsc;
 use usher_runtime::contract::files::File;
 use usher_runtime::contract::model::{Fault, Problem};
 use usher_runtime::one_line;
@@ -18,14 +17,13 @@ use usher_runtime::one_line;
 const BUFFER_BYTES: usize = 1 << 20;
 const BUFFERS: usize = 4;
 
-/// A frozen content. The folder lives as long as a copy in it.
+/// A frozen content, which nobody else can open.
 #[derive(Debug)]
 pub(super) struct Copy {
     name: String,
     sha256: String,
     size: u64,
     content: Disk,
-    _folder: Arc<TempDir>,
 }
 
 impl Copy {
@@ -34,7 +32,7 @@ impl Copy {
         setting: &str,
         path: &Path,
         allowed: &[PathBuf],
-        folder: Arc<TempDir>,
+        scratch: &Path,
     ) -> Result<Self, Fault> {
         let shown = path.display();
         let failed = |error: io::Error| match error.kind() {
@@ -73,11 +71,14 @@ impl Copy {
             ))
         };
         let no_room = |error: io::Error| {
-            Fault::Source(format!("{setting}: can't make a private copy of {shown}: {error}"))
+            let folder = scratch.display();
+            Fault::Source(format!("{setting}: can't make a private copy of {shown} in {folder}: {error}"))
         };
-        let mut copy = tempfile::NamedTempFile::new_in(folder.path()).map_err(no_room)?;
+        // Without a name from the beginning (`O_TMPFILE`), or where a file system can't do that without one before anything is in it: the
+        // kernel frees it with the last descriptor. Under a name it would stay behind, full of personal data, when the host is killed.
+        let mut content = tempfile::tempfile_in(scratch).map_err(no_room)?;
         let (size, sha256) =
-            pour(&mut original, copy.as_file_mut(), before.len()).map_err(|error| match error {
+            pour(&mut original, &mut content, before.len()).map_err(|error| match error {
                 Pouring::Reading(error) => failed(error),
                 Pouring::Writing(error) => no_room(error),
             })?;
@@ -86,10 +87,8 @@ impl Copy {
         if size != before.len() || state(&after) != state(&before) || state(&named) != state(&before) {
             return Err(changed());
         }
-        // Kept under its name until the run is over, so that an operator can see what takes up the room.
-        let (content, _) = copy.keep().map_err(|error| no_room(error.error))?;
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        Ok(Self { name: one_line(&name, 255), sha256, size, content, _folder: folder })
+        Ok(Self { name: one_line(&name, 255), sha256, size, content })
     }
 
     /// What the plugin is told.

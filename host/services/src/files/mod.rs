@@ -7,11 +7,8 @@ mod copy;
 
 use copy::Copy;
 use std::collections::BTreeMap;
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tempfile::TempDir;
 use tokio::sync::Mutex;
 use usher_runtime::contract::files::File;
 use usher_runtime::contract::model::Fault;
@@ -31,14 +28,8 @@ struct Shared {
     allowed: Vec<PathBuf>,
     paths: BTreeMap<String, PathBuf>,
     scratch: Option<PathBuf>,
-    copies: Mutex<Copies>,
-}
-
-#[derive(Debug, Default)]
-struct Copies {
-    /// Private to this user; gone with the run.
-    folder: Option<Arc<TempDir>>,
-    by_setting: BTreeMap<String, Arc<Copy>>,
+    /// By setting.
+    copies: Mutex<BTreeMap<String, Arc<Copy>>>,
 }
 
 impl Files {
@@ -55,7 +46,7 @@ impl Files {
     /// The files opened so far, by setting, with their hashes.
     pub async fn opened(&self) -> BTreeMap<String, File> {
         let copies = self.0.copies.lock().await;
-        copies.by_setting.iter().map(|(setting, copy)| (setting.clone(), copy.facts())).collect()
+        copies.iter().map(|(setting, copy)| (setting.clone(), copy.facts())).collect()
     }
 
     async fn open(&self, setting: &str) -> Result<Option<File>, Fault> {
@@ -74,32 +65,18 @@ impl Files {
     async fn copy(&self, setting: &str) -> Result<Option<Arc<Copy>>, Fault> {
         let Some(path) = self.0.paths.get(setting).cloned() else { return Ok(None) };
         let mut copies = self.0.copies.lock().await;
-        if let Some(copy) = copies.by_setting.get(setting) {
+        if let Some(copy) = copies.get(setting) {
             return Ok(Some(copy.clone()));
         }
-        let folder = match &copies.folder {
-            Some(folder) => folder.clone(),
-            None => {
-                let folder = Arc::new(self.folder()?);
-                copies.folder = Some(folder.clone());
-                folder
-            }
-        };
         let (shared, name) = (self.0.clone(), setting.to_owned());
-        let copy = blocking(move || Copy::make(&name, &path, &shared.allowed, folder)).await?;
+        let copy = blocking(move || {
+            let scratch = shared.scratch.clone().unwrap_or_else(std::env::temp_dir);
+            Copy::make(&name, &path, &shared.allowed, &scratch)
+        })
+        .await?;
         let copy = Arc::new(copy);
-        copies.by_setting.insert(setting.to_owned(), copy.clone());
+        copies.insert(setting.to_owned(), copy.clone());
         Ok(Some(copy))
-    }
-
-    fn folder(&self) -> Result<TempDir, Fault> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("usher-files-").permissions(Permissions::from_mode(0o700));
-        let made = match &self.0.scratch {
-            Some(scratch) => builder.tempdir_in(scratch),
-            None => builder.tempdir(),
-        };
-        made.map_err(|error| Fault::Source(format!("can't make a folder for private copies: {error}")))
     }
 }
 
@@ -136,6 +113,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
     use std::path::Path;
+    use tempfile::TempDir;
 
     struct Place {
         folder: TempDir,
@@ -289,17 +267,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn copies_are_private_and_gone_with_the_run() {
+    async fn copies_have_no_name_and_are_read_all_the_same() {
         let place = Place::new();
         fs::write(place.path("in/users.csv"), "abc").unwrap();
         let paths = BTreeMap::from([("users".to_owned(), place.path("in/users.csv"))]);
         let files = Files::new(vec![place.path("in")], paths, Some(place.path("out")));
         files.open("users").await.unwrap();
-        let folder = fs::read_dir(place.path("out")).unwrap().next().unwrap().unwrap().path();
-        let copy = fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
-        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
-        assert_eq!(copy.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        drop(files);
-        assert!(!folder.exists());
+        assert_eq!(fs::read_dir(place.path("out")).unwrap().count(), 0);
+        fs::remove_file(place.path("in/users.csv")).unwrap();
+        assert_eq!(files.read("users", 0).await.unwrap(), b"abc");
+    }
+
+    #[tokio::test]
+    async fn a_place_for_copies_that_cant_be_used_is_named() {
+        let place = Place::new();
+        fs::write(place.path("in/users.csv"), "abc").unwrap();
+        let paths = BTreeMap::from([("users".to_owned(), place.path("in/users.csv"))]);
+        let files = Files::new(vec![place.path("in")], paths, Some(place.path("none")));
+        let Err(Fault::Source(why)) = files.open("users").await else { panic!("it was opened") };
+        assert!(why.contains("can't make a private copy of") && why.contains("/none"), "{why}");
     }
 }
