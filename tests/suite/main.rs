@@ -21,6 +21,7 @@ mod guard;
 mod harness;
 mod history;
 mod hostile_runs;
+mod import;
 mod leaving;
 mod lookups;
 mod managers;

@@ -93,3 +93,16 @@ async fn f28_at_a_terminal_a_connection_without_settings_is_asked_for_them() {
     let none = typed(&place, &["connect", "csv", "--name", "other"], "\n\n\n").await.ended(2);
     assert!(none.out.contains("csv needs settings"), "{}", none.out);
 }
+
+#[tokio::test]
+async fn f88_at_a_terminal_an_upload_is_shown_and_asks() {
+    let place = Installation::new();
+    let file = place.file("new.csv", TEN);
+    let ran = typed(&place, &["users", "import", &file], "n\n").await.ended(3);
+    let (shown, rest) = ran.out.split_once("Make 4 users? [y/N]").expect("a question");
+    assert!(shown.contains("ann@acme.example"), "{shown}");
+    assert!(rest.contains("Nothing was changed"), "{rest}");
+    assert!(place.users().await.is_empty());
+    typed(&place, &["users", "import", &file], "y\n").await.ended(0);
+    assert_eq!(place.active().await.len(), 4);
+}

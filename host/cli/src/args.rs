@@ -404,6 +404,8 @@ pub enum UsersCommand {
         #[arg(value_name = "ATTRIBUTE=VALUE")]
         attributes: Vec<String>,
     },
+    /// Make users by hand, once, from a CSV file; no connection, nothing is kept in step
+    Import(ImportArgs),
     /// Set attributes of a user; an empty value takes one away
     Set {
         /// Which user
@@ -431,6 +433,42 @@ pub enum UsersCommand {
         #[command(flatten)]
         on: OnConnection,
     },
+}
+
+/// Arguments of `users import`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each row is a user, known by userName. A row that can't be read is named with its line, and the others go on; who comes
+from a connection is passed over; an empty cell changes nothing. Groups and managers are not taken over.
+
+Settings are those of the CSV method (`usher plugin show csv`): mapping, encoding, delimiter, filter, …
+
+Examples:
+  usher users import new.csv --dry-run     see what it would do
+  usher users import new.csv               show it, ask, and do it
+  usher users import new.csv --update      change also those made by hand whose rows differ
+  usher users import new.csv --set mapping.userName=Login --yes
+  export-people | usher users import - --yes"
+)]
+pub struct ImportArgs {
+    /// The file; `-` for standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Show what it would do, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Don't ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Change users made by hand who are there already
+    #[arg(long)]
+    pub update: bool,
+    /// Show every line
+    #[arg(long)]
+    pub all: bool,
+    /// How the file is to be read
+    #[command(flatten)]
+    pub given: Given,
 }
 
 /// Groups.

@@ -4,6 +4,7 @@ use crate::console::{Console, Tone};
 use crate::error::CliError;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
+use std::fmt::Display;
 use usher_model::{EMAILS, Value};
 use usher_store::{Finding, GroupRow, LineRow, Standing, Store, UserRow};
 use usher_sync::{Report, RunResult};
@@ -112,14 +113,18 @@ fn field(value: &Json) -> String {
 /// A line's changes in words: `title: Engineer → Lead`.
 pub fn changes(line: &LineRow) -> String {
     let map: serde_json::Map<String, Json> = serde_json::from_str(&line.changes).unwrap_or_default();
-    map.iter()
-        .filter(|(name, _)| name.as_str() != "leaving")
-        .map(|(name, change)| {
-            let side = |at: usize| change.get(at).map_or_else(|| "–".to_owned(), field);
-            format!("{name}: {} → {}", side(0), side(1))
-        })
-        .collect::<Vec<_>>()
-        .join("; ")
+    let sides = |change: &Json| [0, 1].map(|at| change.get(at).cloned().unwrap_or_default());
+    fields(
+        map.iter().filter(|(name, _)| name.as_str() != "leaving").map(|(name, change)| (name, sides(change))),
+    )
+}
+
+/// Fields in words, each with what it was and what it is.
+pub fn fields(changes: impl IntoIterator<Item = (impl Display, [Json; 2])>) -> String {
+    let words = changes
+        .into_iter()
+        .map(|(name, [before, after])| format!("{name}: {} → {}", field(&before), field(&after)));
+    words.collect::<Vec<_>>().join("; ")
 }
 
 fn sign(action: &str) -> (&'static str, Tone) {

@@ -5,6 +5,7 @@ mod connect;
 mod database;
 mod demo;
 mod groups;
+mod import;
 mod plugin;
 mod policy;
 mod runs;

@@ -64,6 +64,7 @@ pub async fn users(command: UsersCommand, context: &mut Context) -> Result<Statu
                 &format!("{user_name} is there, made by hand."),
             );
         }
+        UsersCommand::Import(args) => return super::import::import(args, context).await,
         UsersCommand::Set { who, attributes } => {
             let user = one(&store, tenant.id, View::NOW, &who).await?;
             let changes = given::attributes(&attributes)?;

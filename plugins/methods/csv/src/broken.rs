@@ -222,7 +222,8 @@ impl BadRow {
         BadRecord { what, place, why }
     }
 
-    fn sentence(&self) -> String {
+    /// Why, in a sentence for the operator.
+    pub(crate) fn sentence(&self) -> String {
         let short = |text: &str| text.chars().take(60).collect::<String>();
         match self {
             Self::Fields { found, expected } => {

@@ -20,11 +20,11 @@ const MOST_CHUNKS: u32 = 900;
 /// At most so many damaged rows are named.
 const NAMED_ROWS: usize = 5;
 
-fn good(what: String) -> Finding {
+pub(crate) fn good(what: String) -> Finding {
     Finding { standing: Standing::Good, what, advice: None }
 }
 
-fn warning(what: String, advice: &str) -> Finding {
+pub(crate) fn warning(what: String, advice: &str) -> Finding {
     Finding { standing: Standing::Warning, what, advice: Some(advice.to_owned()) }
 }
 
@@ -163,7 +163,8 @@ fn understood(table: &Table, setting: &str, settings: &Settings) -> Result<Vec<F
     Ok(findings)
 }
 
-fn describe(table: &Table) -> String {
+/// The file as such: how long, how written.
+pub(crate) fn describe(table: &Table) -> String {
     let delimiter = match table.delimiter {
         b',' => "commas",
         b';' => "semicolons",
@@ -188,8 +189,36 @@ fn describe(table: &Table) -> String {
     text
 }
 
+fn header(headers: &[String], column: usize) -> &str {
+    headers.get(column).map(String::as_str).unwrap_or_default()
+}
+
 fn columns(columns: &Columns, headers: &[String]) -> Vec<Finding> {
-    let header = |column: usize| headers.get(column).map(String::as_str).unwrap_or_default();
+    let mut findings = vec![shape(columns)];
+    let case = if columns.folds_case { ", in lower case" } else { "" };
+    findings.push(good(format!("the key is “{}”{case}", header(headers, columns.key))));
+    let is_renamed = columns.feeds.iter().any(|(column, feed)| {
+        *column == columns.key && matches!(feed.attribute(), "userName" | "emails" | "displayName")
+    });
+    if is_renamed {
+        findings.push(warning(
+            "the key is a name or an address: somebody who is renamed will look like somebody new".to_owned(),
+            "if the file has a column that never changes (an employee number, an object id), set it as `mapping.id`",
+        ));
+    }
+    findings.push(attributes(columns, headers));
+    if !columns.feeds.iter().any(|(_, feed)| feed.attribute() == "userName") {
+        findings.push(warning(
+            "no column gives a userName or an e-mail address".to_owned(),
+            "set `mapping.userName` to the column that holds it",
+        ));
+    }
+    findings.extend(not_read(columns));
+    findings
+}
+
+/// Which shape of file it is, and by what that was told.
+pub(crate) fn shape(columns: &Columns) -> Finding {
     let shape = match columns.shape.preset {
         Preset::EntraBulk => "Microsoft Entra's bulk template (a row of examples is skipped)",
         Preset::EntraUsers => "Microsoft Entra's “Download users”",
@@ -201,19 +230,12 @@ fn columns(columns: &Columns, headers: &[String]) -> Vec<Finding> {
         [] => String::new(),
         headers => format!(", recognised by “{}”", headers.join("”, “")),
     };
-    let mut findings = vec![good(format!("read as {shape}{because}"))];
+    good(format!("read as {shape}{because}"))
+}
 
-    let case = if columns.folds_case { ", in lower case" } else { "" };
-    findings.push(good(format!("the key is “{}”{case}", header(columns.key))));
-    let is_renamed = columns.feeds.iter().any(|(column, feed)| {
-        *column == columns.key && matches!(feed.attribute(), "userName" | "emails" | "displayName")
-    });
-    if is_renamed {
-        findings.push(warning(
-            "the key is a name or an address: somebody who is renamed will look like somebody new".to_owned(),
-            "if the file has a column that never changes (an employee number, an object id), set it as `mapping.id`",
-        ));
-    }
+/// Which column feeds which attribute.
+pub(crate) fn attributes(columns: &Columns, headers: &[String]) -> Finding {
+    let header = |column: usize| header(headers, column);
     let mut reads: Vec<String> = columns
         .feeds
         .iter()
@@ -236,20 +258,15 @@ fn columns(columns: &Columns, headers: &[String]) -> Vec<Finding> {
     if let Some(column) = columns.groups {
         reads.push(format!("groups ← {}", header(column)));
     }
-    findings.push(good(format!("attributes: {}", reads.join(", "))));
-    if !columns.feeds.iter().any(|(_, feed)| feed.attribute() == "userName") {
-        findings.push(warning(
-            "no column gives a userName or an e-mail address".to_owned(),
-            "set `mapping.userName` to the column that holds it",
-        ));
-    }
-    if !columns.unused.is_empty() {
-        let unused: Vec<String> =
-            columns.unused.iter().map(|(header, why)| format!("“{header}” ({why})")).collect();
-        findings.push(good(format!("not read: {}", unused.join(", "))));
-    }
-    findings.extend(reserved(&columns.reserved, "mapping"));
-    findings
+    good(format!("attributes: {}", reads.join(", ")))
+}
+
+/// Columns that feed nothing, and why.
+pub(crate) fn not_read(columns: &Columns) -> Vec<Finding> {
+    let unused: Vec<String> =
+        columns.unused.iter().map(|(header, why)| format!("“{header}” ({why})")).collect();
+    let unused = (!unused.is_empty()).then(|| good(format!("not read: {}", unused.join(", "))));
+    unused.into_iter().chain(reserved(&columns.reserved, "mapping")).collect()
 }
 
 /// Columns that need another name to be read.

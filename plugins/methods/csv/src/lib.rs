@@ -29,6 +29,7 @@ pub mod shape;
 pub mod table;
 pub mod token;
 pub mod truth;
+pub mod upload;
 pub mod users;
 
 use browse::{Listing, Members};
