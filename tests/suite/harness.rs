@@ -150,14 +150,29 @@ impl Installation {
         self.clock.set(self.clock.now() + Span::new().hours(24 * days));
     }
 
+    /// What its clock says, in milliseconds since 1970.
+    pub fn now(&self) -> i64 {
+        self.clock.now().as_millisecond()
+    }
+
+    /// Sets its clock.
+    pub fn set_clock(&self, milliseconds: i64) {
+        self.clock.set(jiff::Timestamp::from_millisecond(milliseconds).unwrap());
+    }
+
     /// Runs a command.
     pub async fn usher(&self, words: &[&str]) -> Ran {
+        self.usher_by(self.clock.clone(), words).await
+    }
+
+    /// Runs a command by another clock.
+    pub async fn usher_by(&self, clock: Arc<dyn Clock>, words: &[&str]) -> Ran {
         let (out, err) = (Written::default(), Written::default());
         let console = Console::new(Box::new(out.clone()), Box::new(err.clone()), false, false);
         let mut line: Vec<std::ffi::OsString> = vec!["usher".into()];
         line.extend(self.everywhere().await.into_iter().map(Into::into));
         line.extend(words.iter().map(Into::into));
-        let status = usher(line, console, self.clock.clone()).await;
+        let status = usher(line, console, clock).await;
         Ran { command: words.join(" "), status, out: out.take(), err: err.take() }
     }
 

@@ -11,6 +11,7 @@
 
 mod accepting;
 mod changes;
+mod clocks;
 mod commands;
 mod connections;
 mod database;

@@ -93,6 +93,15 @@ impl From<StoreError> for CliError {
                     crate::show::time(*until)
                 )),
             ),
+            StoreError::Clock { here, database } => (
+                Status::Failed,
+                "host",
+                Some(format!(
+                    "nothing was changed: grace periods are counted by the clock. Here it is {}, there {}; set right the one that is wrong (`timedatectl`), then run it again",
+                    crate::show::time(*here),
+                    crate::show::time(*database)
+                )),
+            ),
             StoreError::NotFound { what, .. } => (
                 Status::Usage,
                 "usage",

@@ -64,6 +64,13 @@ pub enum Hold {
         /// Of how many.
         of: u64,
     },
+    /// The grace of somebody who would be deleted ended in a time without runs: the clock may have jumped.
+    Leap {
+        /// Its length.
+        days: u64,
+        /// How many users would be deleted.
+        users: u64,
+    },
     /// An accepted plan was given, but this one takes away more.
     BeyondAccepted {
         /// How many lines are new.
@@ -93,6 +100,12 @@ impl std::fmt::Display for Hold {
             }
             Self::Unreadable { users, of } => {
                 write!(f, "{users} of {of} users at the source can't be read")
+            }
+            Self::Leap { days, users } => {
+                write!(
+                    f,
+                    "by this host's clock {days} days passed without a run, and {users} would be deleted whose grace ended in them: is the clock right?"
+                )
             }
             Self::BeyondAccepted { lines } => {
                 write!(f, "it takes away more than the accepted plan: {lines} more")

@@ -7,6 +7,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 pub trait Clock: Send + Sync {
     /// Now, in whole milliseconds.
     fn now(&self) -> Timestamp;
+
+    /// Whether it tells the time of day, as other machines do: then it can be held against theirs. One that was set tells what it was set to.
+    fn is_of_the_day(&self) -> bool {
+        true
+    }
 }
 
 /// The system's clock.
@@ -38,6 +43,10 @@ impl FixedClock {
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         whole_milliseconds(self.0.load(Ordering::Relaxed))
+    }
+
+    fn is_of_the_day(&self) -> bool {
+        false
     }
 }
 

@@ -202,13 +202,16 @@ impl Store {
 
     /// The database's own clock, in milliseconds since 1970: leases go by it.
     pub(crate) async fn database_time(write: &mut Write) -> Result<i64, StoreError> {
-        let sql = match write.engine() {
+        let row = sqlx::query(Self::time_sql(write.engine())).fetch_one(&mut **write).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    pub(crate) fn time_sql(engine: Engine) -> &'static str {
+        match engine {
             Engine::Sqlite => "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)",
             // Not `now()`, which stands still within a transaction.
             Engine::Postgres => "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
-        };
-        let row = sqlx::query(sql).fetch_one(&mut **write).await?;
-        Ok(row.try_get(0)?)
+        }
     }
 
     /// Whether a read or a plan has just filled tables with so many rows that Postgres would plan the next statements by numbers that are no

@@ -67,6 +67,14 @@ pub enum StoreError {
         /// When its lease ends, milliseconds since 1970.
         until: i64,
     },
+    /// The host's clock and the database's tell different days.
+    #[error("this host's clock and the database's are {} days apart", here.abs_diff(*database) / 86_400_000)]
+    Clock {
+        /// The host's, milliseconds since 1970.
+        here: i64,
+        /// The database's, milliseconds since 1970.
+        database: i64,
+    },
     /// The lease was lost: another run may have begun.
     #[error("this run lost its lock, nothing was written")]
     LeaseLost,

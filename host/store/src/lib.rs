@@ -30,6 +30,7 @@ mod policies;
 mod reads;
 mod runs;
 mod tenants;
+mod times;
 mod undo;
 mod upkeep;
 mod users;

@@ -19,6 +19,7 @@ mod read;
 mod report;
 mod run;
 mod stage;
+mod times;
 mod undo;
 mod why;
 

@@ -6,7 +6,8 @@ use crate::host::Host;
 use crate::plan_records::Shapes;
 use crate::progress::Progress;
 use crate::read::Sealed;
-use usher_planner::{Hold, Line, Paths, PlanHash, Rules, judge};
+use crate::times::LEAP_DAYS;
+use usher_planner::{Action, Hold, Line, Paths, PlanHash, RecordKind, Rules, judge};
 use usher_store::{Connection, Lease, LineRow, Read, Tally};
 
 /// How far back the guard counts.
@@ -128,8 +129,25 @@ impl<'a> Planner<'a> {
         let tally = store.tally(self.lease.tenant, self.lease.run).await?;
         // Also what was counted before, as a deletion at the end of the grace period was.
         let takes_away = tally.iter().any(|tally| tally.action.takes_away());
-        let holds = self.holds(host, admission, &ground, takes_away).await?;
+        let mut holds = self.holds(host, admission, &ground, takes_away).await?;
+        holds.extend(self.leap(host, &tally).await?);
         Ok(Plan { hash, tally, holds, notes })
+    }
+
+    /// Deletions by a grace that passed without runs. Where there is none, deletions rest on what was read alone.
+    async fn leap(&self, host: &Host, tally: &[Tally]) -> Result<Option<Hold>, Fault> {
+        let users = tally
+            .iter()
+            .filter(|tally| tally.kind == RecordKind::User && tally.action == Action::Delete)
+            .map(|tally| tally.count)
+            .sum();
+        if users == 0 || self.rules.grace_days == 0 {
+            return Ok(None);
+        }
+        let (tenant, connection) = (self.connection.tenant, self.connection.id);
+        let pause = host.store.longest_pause(tenant, connection, self.leaves_by, self.now).await?;
+        let days = pause / DAY_MS;
+        Ok((days > LEAP_DAYS).then(|| Hold::Leap { days: days.unsigned_abs(), users }))
     }
 
     async fn holds(

@@ -11,6 +11,7 @@ use crate::plan::{Ground, Plan, Planner};
 use crate::progress::{Phase, Progress};
 use crate::read::{Reader, Sealed};
 use crate::report::{Report, RunResult};
+use crate::times::Times;
 use std::collections::BTreeMap;
 use usher_model::Digester;
 use usher_planner::Hold;
@@ -72,6 +73,7 @@ impl Host {
     /// Runs a connection. The error is for what keeps a run from beginning; how it went is in the report.
     pub async fn run(&self, request: RunRequest<'_>) -> Result<Report, StoreError> {
         let connection = request.connection;
+        let times = Times::of(self, connection.tenant).await?;
         let lease = self
             .store
             .start_run(&NewRun {
@@ -80,27 +82,34 @@ impl Host {
                 connection_name: &connection.name,
                 intent: request.intent,
                 started_by: request.started_by,
-                now: self.now(),
+                now: times.stamp(self),
             })
             .await?;
         failpoint("run.locked");
         let renewal = self.keep_lease(lease);
         let mut report = Report::new(lease.run, &connection.name);
-        let ended = self.attempt(&request, lease, &mut report).await;
+        report.notes.extend(times.note());
+        let ended = self.attempt(&request, lease, times, &mut report).await;
         drop(renewal);
-        self.conclude(lease, ended, &mut report).await;
+        self.conclude(lease, ended, &mut report, times.stamp(self)).await;
         Ok(report)
     }
 
     /// Keeps the end of a run that failed.
-    pub(crate) async fn conclude(&self, lease: Lease, ended: Result<(), Fault>, report: &mut Report) {
+    pub(crate) async fn conclude(
+        &self,
+        lease: Lease,
+        ended: Result<(), Fault>,
+        report: &mut Report,
+        now: i64,
+    ) {
         let Err(fault) = ended else { return };
         report.result = RunResult::Failed;
         report.applied = false;
         report.fault = Some(fault);
         let document = serde_json::to_value(&*report).unwrap_or_default();
         let plan = report.plan.clone();
-        match self.store.end_run(lease, RunState::Failed, plan.as_deref(), &document, self.now()).await {
+        match self.store.end_run(lease, RunState::Failed, plan.as_deref(), &document, now).await {
             // Whoever took over has marked it failed already.
             Ok(()) | Err(StoreError::LeaseLost) => {}
             Err(error) => {
@@ -113,6 +122,7 @@ impl Host {
         &self,
         request: &RunRequest<'_>,
         lease: Lease,
+        times: Times,
         report: &mut Report,
     ) -> Result<(), Fault> {
         let connection = request.connection;
@@ -230,7 +240,8 @@ impl Host {
         let changes = self.count(lease, &plan.tally, report).await?;
         report.plan = Some(plan.hash.to_string());
         failpoint("plan.hashed");
-        self.finish(request, lease, &sealed, plan, accepted, changes, &fingerprint, &basis, report).await
+        self.finish(request, lease, times, &sealed, plan, accepted, changes, &fingerprint, &basis, report)
+            .await
     }
 
     async fn accepted(&self, request: &RunRequest<'_>) -> Result<Option<Run>, Fault> {
@@ -272,6 +283,7 @@ impl Host {
         &self,
         request: &RunRequest<'_>,
         lease: Lease,
+        times: Times,
         sealed: &Sealed,
         plan: Plan,
         accepted: Option<Run>,
@@ -350,7 +362,7 @@ impl Host {
                             stood_on: &connection.stands_on(),
                             storage,
                             report: &document,
-                            now: self.now(),
+                            now: times.stamp(self),
                         },
                     )
                     .await?;
@@ -369,7 +381,7 @@ impl Host {
             RunResult::Failed => RunState::Failed,
         };
         let document = serde_json::to_value(&*report).unwrap_or_default();
-        self.store.end_run(lease, state, Some(&hash), &document, self.now()).await?;
+        self.store.end_run(lease, state, Some(&hash), &document, times.stamp(self)).await?;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use crate::fault::Fault;
 use crate::host::Host;
 use crate::report::{Report, RunResult};
 use crate::run::Consent;
+use crate::times::Times;
 use usher_planner::{Count, GuardRules, Hold, judge};
 use usher_store::{Connection, Intent, Lease, NewRun, Run, RunState, Standing, StoreError, Undone};
 
@@ -23,6 +24,7 @@ impl Host {
     /// Takes back what a run did, as far as nobody has changed it since. The error is for what keeps it from beginning.
     pub async fn undo(&self, request: UndoRequest<'_>) -> Result<Report, StoreError> {
         let run = request.run;
+        let times = Times::of(self, request.tenant).await?;
         let lease = self
             .store
             .start_run(&NewRun {
@@ -31,14 +33,14 @@ impl Host {
                 connection_name: &run.connection_name,
                 intent: Intent::Undo,
                 started_by: request.started_by,
-                now: self.now(),
+                now: times.stamp(self),
             })
             .await?;
         let renewal = self.keep_lease(lease);
         let mut report = Report::new(lease.run, &run.connection_name);
-        let ended = self.take_back(&request, lease, &mut report).await;
+        let ended = self.take_back(&request, lease, times, &mut report).await;
         drop(renewal);
-        self.conclude(lease, ended, &mut report).await;
+        self.conclude(lease, ended, &mut report, times.stamp(self)).await;
         Ok(report)
     }
 
@@ -46,6 +48,7 @@ impl Host {
         &self,
         request: &UndoRequest<'_>,
         lease: Lease,
+        times: Times,
         report: &mut Report,
     ) -> Result<(), Fault> {
         let (store, run) = (&self.store, request.run);
@@ -87,7 +90,7 @@ impl Host {
         };
         if !changes {
             let document = serde_json::to_value(&*report).unwrap_or_default();
-            store.end_run(lease, RunState::Unchanged, Some(&hash), &document, self.now()).await?;
+            store.end_run(lease, RunState::Unchanged, Some(&hash), &document, times.stamp(self)).await?;
             return Ok(());
         }
         let may = match request.consent {
@@ -112,7 +115,7 @@ impl Host {
                 basis: &basis,
                 stands_on: returns.as_ref(),
                 report: &document,
-                now: self.now(),
+                now: times.stamp(self),
             };
             if store.apply_undo(lease, run, &undone).await? {
                 return Ok(());
@@ -126,7 +129,7 @@ impl Host {
             report.holds.push(Hold::Unconfirmed);
         }
         let document = serde_json::to_value(&*report).unwrap_or_default();
-        store.end_run(lease, RunState::Held, Some(&hash), &document, self.now()).await?;
+        store.end_run(lease, RunState::Held, Some(&hash), &document, times.stamp(self)).await?;
         Ok(())
     }
 
