@@ -3,6 +3,7 @@
 
 use crate::harness::Installation;
 use sqlx::any::AnyRow;
+use sqlx::pool::PoolConnection;
 use sqlx::{AnyPool, AssertSqlSafe, Column, Row, ValueRef};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -57,6 +58,16 @@ impl Place {
 /// A database seen from beside the host.
 pub struct Beside {
     pool: AnyPool,
+}
+
+/// A lock on a database.
+pub struct Lock(PoolConnection<sqlx::Any>);
+
+impl Lock {
+    /// Ends it.
+    pub async fn release(mut self) {
+        sqlx::query("ROLLBACK").execute(&mut *self.0).await.unwrap();
+    }
 }
 
 /// A row as a JSON array.
@@ -136,6 +147,19 @@ impl Beside {
             rows.extend(some);
         }
         rows
+    }
+
+    /// Locks it as another program might, until [`Lock::release`]: all of it, or on a Postgres the tables that every run writes to.
+    pub async fn lock(&self) -> Lock {
+        let mut connection = self.pool.acquire().await.unwrap();
+        let statements: &[&str] = match on_files() {
+            true => &["BEGIN EXCLUSIVE"],
+            false => &["BEGIN", "LOCK TABLE leases, runs IN ACCESS EXCLUSIVE MODE"],
+        };
+        for sql in statements {
+            sqlx::query(*sql).execute(&mut *connection).await.unwrap();
+        }
+        Lock(connection)
     }
 
     /// Lets go of it.

@@ -6,7 +6,7 @@ use crate::harness::{binary, compiled};
 use rand::{RngExt, SeedableRng};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use usher_demo::{MEMBERSHIPS_FILE, Organisation, USERS_FILE};
@@ -533,4 +533,105 @@ async fn f34_a_run_that_is_killed_leaves_no_copy_of_its_files() {
         assert!(left.is_empty(), "killed at {point}: {left:?}");
         place.drop(&name).await;
     }
+}
+
+/// A run that comes to a point, and goes on while somebody else has the database locked.
+async fn run_into_a_lock(
+    place: &Place,
+    name: &str,
+    point: &str,
+    wait_ms: u64,
+    held: Option<Duration>,
+) -> Output {
+    let mut run = place.usher(name, &["--json", "sync", "--yes"]);
+    run.env("USHER_FAILPOINT", format!("{point}=stop")).env("USHER_LOCK_WAIT", wait_ms.to_string());
+    let run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    stands_still(run.id());
+    let beside = place.open(name).await;
+    let lock = beside.lock().await;
+    goes_on(run.id());
+    let ended = match held {
+        Some(held) => {
+            tokio::time::sleep(held).await;
+            lock.release().await;
+            run.wait_with_output().unwrap()
+        }
+        None => {
+            let ended = run.wait_with_output().unwrap();
+            lock.release().await;
+            ended
+        }
+    };
+    beside.close().await;
+    ended
+}
+
+/// What a person reads about a lock.
+fn says_locked(said: &str) {
+    assert!(
+        said.contains("something else has the database locked, and did not let go of it in time"),
+        "{said}"
+    );
+    let who = if on_files() { "fuser -v usher.db" } else { "pg_locks" };
+    assert!(said.contains("nothing is lost: see who") && said.contains(who), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f34_a_database_that_something_else_has_locked_is_said_and_loses_nothing() {
+    let place = Place::prepared().await;
+    let (old, new) = place.calm().await;
+    for (at, point) in ["run.locked", "read.after_commit:2", "read.sealed", "admit.due", "plan.hashed"]
+        .into_iter()
+        .enumerate()
+    {
+        let name = format!("locked-{at}");
+        place.copy(&name).await;
+        let ended = run_into_a_lock(&place, &name, point, 200, None).await;
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+        assert_eq!(ended.status.code(), Some(1), "locked at {point}\n{said}");
+        says_locked(&said);
+        let beside = place.open(&name).await;
+        assert_eq!(distance(&state(&beside).await, &old), 0, "locked at {point}");
+        beside.close().await;
+        place.recovers(&name, &new, &format!("a lock at {point}")).await;
+        place.drop(&name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f34_a_lock_that_is_let_go_of_in_time_is_waited_for() {
+    let place = Place::prepared().await;
+    let (_, new) = place.calm().await;
+    for (at, point) in ["run.locked", "read.after_commit:2", "plan.hashed"].into_iter().enumerate() {
+        let name = format!("waited-{at}");
+        place.copy(&name).await;
+        let held = Duration::from_millis(800);
+        let ended = run_into_a_lock(&place, &name, point, 20_000, Some(held)).await;
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+        assert_eq!(ended.status.code(), Some(0), "locked at {point}\n{said}");
+        let beside = place.open(&name).await;
+        assert_eq!(distance(&state(&beside).await, &new), 0, "locked at {point}");
+        beside.close().await;
+        place.drop(&name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f34_commands_say_that_the_database_is_locked() {
+    let place = Place::prepared().await;
+    let beside = place.open("old").await;
+    let before = state(&beside).await;
+    let lock = beside.lock().await;
+    for words in [&["sync", "--yes"][..], &["plan"], &["connect", "csv", "--set", "grace_days=9", "--yes"]] {
+        let mut run = place.usher("old", words);
+        let ended = run.env("USHER_LOCK_WAIT", "200").stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(1), "{words:?}\n{said}");
+        says_locked(&said);
+    }
+    lock.release().await;
+    assert_eq!(distance(&state(&beside).await, &before), 0);
+    assert_eq!(beside.number("SELECT COUNT(*) FROM runs").await, 1, "no run began");
+    beside.close().await;
+    assert_eq!(place.usher("old", &["sync", "--yes"]).status().unwrap().code(), Some(0));
 }

@@ -135,6 +135,9 @@ impl From<StoreError> for CliError {
                 "storage",
                 Some("check the address, that the server runs, and that this user may use the database (the password as PGPASSWORD)".to_owned()),
             ),
+            StoreError::Locked { engine, .. } => {
+                (Status::Failed, "storage", Some(StoreError::about_locks(*engine).to_owned()))
+            }
             StoreError::NotEmpty => (
                 Status::Usage,
                 "usage",

@@ -2,6 +2,7 @@
 
 use crate::dialect::{Dialect, Engine, Statement};
 use crate::error::StoreError;
+use crate::failpoint::lock_wait;
 use crate::reads::Read;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,8 +18,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a statement waits for another writer of the same SQLite file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a statement waits for another writer of the same SQLite file. Less than a lease, whose renewals wait too.
+const LOCK_WAIT: Duration = Duration::from_secs(20);
 /// One writer and a few readers: more gains nothing on SQLite.
 const CONNECTIONS: u32 = 4;
 /// Pages of cache for each connection, in KiB (negative, as SQLite wants it): the memory budget of a run leaves room for four of these.
@@ -41,6 +42,9 @@ const POSTGRES: [(i64, &str, &str); 2] = [
 
 /// Connections of one host to a Postgres: a run's own, one that renews its lease, and a few that read.
 const POSTGRES_CONNECTIONS: u32 = 8;
+/// How long a statement waits for a lock on a Postgres. A host stands behind the long apply of another one, on the tenant's row of `leases`; behind
+/// anything that takes longer it would stand for good.
+const POSTGRES_LOCK_WAIT: Duration = Duration::from_secs(60);
 /// How long a host waits for its database at the beginning: longer than for another writer of the same file.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Rows from which on a wrong plan costs more than the tenth of a second that statistics of a table take.
@@ -121,7 +125,10 @@ impl Store {
 
     async fn connect_to(engine: Engine, url: &str, place: String) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
-        let failed = |source| StoreError::Open { place: place.clone(), source };
+        let failed = |source| match StoreError::from(source) {
+            StoreError::Database(source) => StoreError::Open { place: place.clone(), source },
+            other => other,
+        };
         // Once by itself: a pool would try again until its patience ends, and tell that instead of the reason.
         let tried = async {
             let mut connection = AnyConnection::connect(url).await?;
@@ -250,9 +257,11 @@ async fn prepare(engine: Engine, connection: &mut AnyConnection) -> Result<(), s
         connection.execute("SET jit = off").await?;
         // A host that was frozen in the middle of a transaction would keep its locks for good.
         connection.execute("SET idle_in_transaction_session_timeout = '60s'").await?;
+        let wait = format!("SET lock_timeout = {}", lock_wait(POSTGRES_LOCK_WAIT).as_millis());
+        connection.execute(AssertSqlSafe(wait)).await?;
         return Ok(());
     }
-    let busy = format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis());
+    let busy = format!("PRAGMA busy_timeout = {}", lock_wait(LOCK_WAIT).as_millis());
     connection.execute(AssertSqlSafe(busy)).await?;
     for pragma in [
         "PRAGMA journal_mode = WAL",

@@ -1,5 +1,7 @@
 //! What can go wrong with the store.
 
+use crate::dialect::Engine;
+use sqlx::migrate::MigrateError;
 use thiserror::Error;
 
 /// An error of the store, typed as far as anybody acts on the difference.
@@ -34,10 +36,19 @@ pub enum StoreError {
     },
     /// A statement failed.
     #[error("the database refused")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
+    /// Somebody else holds a lock for longer than anybody waits.
+    #[error("something else has the database locked, and did not let go of it in time")]
+    Locked {
+        /// What the database runs on: it tells who holds its locks in its own way.
+        engine: Engine,
+        /// What it said.
+        #[source]
+        source: sqlx::Error,
+    },
     /// The tables can't be brought to this version.
     #[error("the database can't be brought to this version")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(#[source] MigrateError),
     /// A stored document can't be read.
     #[error("a stored {what} can't be read")]
     Unreadable {
@@ -125,7 +136,55 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// How to find out who holds a lock, and what to do then.
+    pub fn about_locks(engine: Engine) -> &'static str {
+        match engine {
+            Engine::Sqlite => {
+                "nothing is lost: see who has the file open (`fuser -v usher.db` in the data folder), wait for a long run or a backup, end any \
+                 other program, then run it again"
+            }
+            Engine::Postgres => {
+                "nothing is lost: see who holds it (`SELECT pid, state, query FROM pg_stat_activity WHERE pid IN (SELECT pid FROM pg_locks \
+                 WHERE granted)`), wait for a long run, end any other transaction, then run it again"
+            }
+        }
+    }
+
     pub(crate) fn unreadable(what: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
         move |source| Self::Unreadable { what, source }
+    }
+}
+
+/// Whose lock was waited for in vain, if that is what the error says.
+fn locked(error: &sqlx::Error) -> Option<Engine> {
+    let code = error.as_database_error()?.code()?;
+    // `lock_not_available`: what `lock_timeout` ends.
+    if code == "55P03" {
+        return Some(Engine::Postgres);
+    }
+    // SQLITE_BUSY and SQLITE_LOCKED, whatever an extended code adds above them. A class of Postgres has five characters.
+    let primary = code.parse::<u32>().ok().filter(|_| code.len() < 5)? & 0xff;
+    matches!(primary, 5 | 6).then_some(Engine::Sqlite)
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(source: sqlx::Error) -> Self {
+        match locked(&source) {
+            Some(engine) => Self::Locked { engine, source },
+            None => Self::Database(source),
+        }
+    }
+}
+
+impl From<MigrateError> for StoreError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)
+                if locked(&source).is_some() =>
+            {
+                source.into()
+            }
+            other => Self::Migrate(other),
+        }
     }
 }

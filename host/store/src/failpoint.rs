@@ -1,5 +1,8 @@
 //! Named points of a run at which a test makes the program die or stand still: `USHER_FAILPOINT=apply.users:2=kill` is the second time that
-//! users are applied. Only builds with debug assertions have them.
+//! users are applied. And how long locks are waited for, where a test can't: `USHER_LOCK_WAIT=200`, in milliseconds. Only builds with debug
+//! assertions have any of this.
+
+use std::time::Duration;
 
 /// A point of a run is reached.
 #[inline]
@@ -8,6 +11,16 @@ pub fn failpoint(name: &str) {
     armed::reached(name);
     #[cfg(not(debug_assertions))]
     let _ = name;
+}
+
+/// How long a lock is waited for: so long, unless a test says otherwise.
+pub(crate) fn lock_wait(usual: Duration) -> Duration {
+    #[cfg(debug_assertions)]
+    let usual = std::env::var("USHER_LOCK_WAIT")
+        .ok()
+        .and_then(|wait| wait.parse().ok())
+        .map_or(usual, Duration::from_millis);
+    usual
 }
 
 #[cfg(debug_assertions)]

@@ -136,6 +136,7 @@ impl From<StoreError> for Fault {
             source = cause.source();
         }
         let advice = match error {
+            StoreError::Locked { engine, .. } => StoreError::about_locks(engine),
             StoreError::LeaseLost => "another host or run took over; nothing of this run was written",
             StoreError::Unreadable { .. } | StoreError::Damaged { .. } => {
                 "nothing was changed; `usher database check` finds what is damaged, and heals what comes from a source"

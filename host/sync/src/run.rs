@@ -64,6 +64,8 @@ impl Host {
                     Ok(()) => {}
                     // The next write of the run finds out too, and ends it.
                     Err(StoreError::LeaseLost) => return,
+                    // Behind a long apply, the run's own: nobody else gets past that either. Behind anybody else's lock the run's writes say so.
+                    Err(StoreError::Locked { .. }) => {}
                     Err(error) => tracing::warn!(run = lease.run, %error, "lease not renewed"),
                 }
             }
