@@ -111,10 +111,15 @@ impl Edit {
         });
     }
 
+    /// Whether nothing was done so far: then it isn't kept either.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
     /// Keeps it, with its lines.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        if !self.lines.is_empty() {
-            insert_lines(&mut self.write, self.tenant, self.run, rows(&self.lines)?).await?;
+        for page in self.lines.chunks(1000) {
+            insert_lines(&mut self.write, self.tenant, self.run, rows(&page)?).await?;
         }
         self.write.commit().await
     }

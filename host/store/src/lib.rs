@@ -62,7 +62,7 @@ pub use runs::{Intent, NewRun, Run, RunState};
 pub use tenants::Tenant;
 pub use undo::Undone;
 pub use upkeep::{Damage, Moved};
-pub use users::{NewUser, UserFilter, UserRow};
+pub use users::{NewUser, UserEdit, UserFilter, UserRow};
 pub use vault::{Secret, VaultKey};
 
 /// A new id for a record of the directory: a UUID that sorts by time (RFC 9562 section 5.7), which keeps the tables' pages full.

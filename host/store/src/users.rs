@@ -1,12 +1,12 @@
 //! Users of the directory: listing, finding, and changing by hand.
 
 use crate::database::{Store, Write, page, rows, text};
-use crate::edits::{By, differences};
+use crate::edits::{By, Edit, differences};
 use crate::error::StoreError;
 use crate::history::View;
 use serde::Deserialize;
 use sqlx::Row;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use usher_model::{ACTIVE, Attributes, EMAILS, USER_NAME, Value, fold};
 use usher_planner::{Action, Change, Changes, LINKED, RecordKind};
 
@@ -57,6 +57,15 @@ pub struct NewUser {
     pub active: bool,
     /// Everything else.
     pub attributes: Attributes,
+}
+
+/// A change of one user by hand.
+#[derive(Clone, Copy, Debug)]
+pub enum UserEdit<'a> {
+    /// A user is made.
+    Add(&'a NewUser),
+    /// Fields are set, or cleared.
+    Set(&'a UserRow, &'a BTreeMap<String, Option<Value>>),
 }
 
 #[derive(Deserialize)]
@@ -190,30 +199,9 @@ impl Store {
 
     /// Makes a user by hand.
     pub async fn add_user(&self, by: By<'_>, new: &NewUser) -> Result<String, StoreError> {
-        let id = crate::new_id();
-        let name = new.user_name.trim();
         let mut edit = self.edit(by).await?;
-        let made = self.query(
-            "INSERT INTO users (tenant, id, user_name, user_name_key, active, attributes, created_at, updated_at, since)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8) ON CONFLICT (tenant, user_name_key) DO NOTHING",
-        )
-        .bind(by.tenant)
-        .bind(&id)
-        .bind(name)
-        .bind(fold(&new.user_name))
-        .bind(i64::from(new.active))
-        .bind(text(&new.attributes, "user")?)
-        .bind(by.now)
-        .bind(edit.change)
-        .execute(&mut *edit.write)
-        .await?;
-        if made.rows_affected() == 0 {
-            return Err(StoreError::Taken { what: "user", name: new.user_name.clone() });
-        }
-        addresses(&mut edit.write, by.tenant, &id, &new.attributes).await?;
-        let nothing = Attributes::new();
-        let changes = differences((USER_NAME, "", None, &nothing), (name, Some(new.active), &new.attributes));
-        edit.note(RecordKind::User, Action::Create, &id, name, &changes)?;
+        let made = edit.add_user(by, new).await?;
+        let id = made.ok_or_else(|| StoreError::Taken { what: "user", name: new.user_name.clone() })?;
         edit.commit().await?;
         Ok(id)
     }
@@ -225,62 +213,37 @@ impl Store {
         user: &UserRow,
         changes: &BTreeMap<String, Option<Value>>,
     ) -> Result<(), StoreError> {
-        let mut attributes = user.attributes.clone();
-        let (mut user_name, mut active) = (user.user_name.clone(), user.active);
-        for (name, value) in changes {
-            match (name.as_str(), value) {
-                (USER_NAME, Some(value)) => user_name = value.to_string().trim().to_owned(),
-                (ACTIVE, Some(Value::Truth(truth))) => active = *truth,
-                (_, Some(value)) => {
-                    attributes.insert(name.clone(), value.clone());
-                }
-                (_, None) => {
-                    attributes.remove(name);
-                }
+        let mut edit = self.edit(by).await?;
+        if let Some(name) = edit.set_user(by, user, changes).await? {
+            return Err(StoreError::Taken { what: "user", name });
+        }
+        if edit.is_empty() { Ok(()) } else { edit.commit().await }
+    }
+
+    /// Makes and changes users by hand, all in one change. Gives which of them were passed over because somebody else has the name, by their
+    /// place; `told` hears of each.
+    pub async fn edit_users(
+        &self,
+        by: By<'_>,
+        edits: &[UserEdit<'_>],
+        mut told: impl FnMut(usize),
+    ) -> Result<BTreeSet<usize>, StoreError> {
+        let mut edit = self.edit(by).await?;
+        let mut taken = BTreeSet::new();
+        for (at, change) in edits.iter().enumerate() {
+            told(at);
+            let free = match change {
+                UserEdit::Add(new) => edit.add_user(by, new).await?.is_some(),
+                UserEdit::Set(user, changes) => edit.set_user(by, user, changes).await?.is_none(),
+            };
+            if !free {
+                taken.insert(at);
             }
         }
-        let changes = differences(
-            (USER_NAME, &user.user_name, Some(user.active), &user.attributes),
-            (&user_name, Some(active), &attributes),
-        );
-        if changes.is_empty() {
-            return Ok(());
+        if !edit.is_empty() {
+            edit.commit().await?;
         }
-        let mut edit = self.edit(by).await?;
-        let taken = self
-            .query("SELECT 1 FROM users WHERE tenant = $1 AND user_name_key = $2 AND id <> $3")
-            .bind(by.tenant)
-            .bind(fold(&user_name))
-            .bind(&user.id)
-            .fetch_optional(&mut *edit.write)
-            .await?;
-        if taken.is_some() {
-            return Err(StoreError::Taken { what: "user", name: user_name });
-        }
-        self.query(
-            "UPDATE users SET user_name = $1, user_name_key = $2, active = $3, attributes = $4, updated_at = $5,
-                 edited = CASE WHEN origin IS NULL THEN 0 ELSE 1 END
-             WHERE tenant = $6 AND id = $7",
-        )
-        .bind(&user_name)
-        .bind(fold(&user_name))
-        .bind(i64::from(active))
-        .bind(text(&attributes, "user")?)
-        .bind(by.now)
-        .bind(by.tenant)
-        .bind(&user.id)
-        .execute(&mut *edit.write)
-        .await?;
-        if user.origin.is_none() {
-            addresses(&mut edit.write, by.tenant, &user.id, &attributes).await?;
-        }
-        let action = match (user.active, active) {
-            (true, false) => Action::Deactivate,
-            (false, true) => Action::Reactivate,
-            _ => Action::Update,
-        };
-        edit.note(RecordKind::User, action, &user.id, &user_name, &changes)?;
-        edit.commit().await
+        Ok(taken)
     }
 
     /// Removes a user made by hand. One that a connection owns would come back with the next run: that is an error.
@@ -380,6 +343,105 @@ impl Store {
         let changes = Changes::from([(LINKED.to_owned(), Change(None, Some(source_id.into())))]);
         edit.note(RecordKind::User, Action::Link, &user.id, &user.user_name, &changes)?;
         edit.commit().await
+    }
+}
+
+impl Edit {
+    /// Makes a user; gives its id, or none where somebody else has the name.
+    async fn add_user(&mut self, by: By<'_>, new: &NewUser) -> Result<Option<String>, StoreError> {
+        let id = crate::new_id();
+        let name = new.user_name.trim();
+        let change = self.change;
+        let made = self
+            .write
+            .query(
+                "INSERT INTO users (tenant, id, user_name, user_name_key, active, attributes, created_at, updated_at, since)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8) ON CONFLICT (tenant, user_name_key) DO NOTHING",
+            )
+            .bind(by.tenant)
+            .bind(&id)
+            .bind(name)
+            .bind(fold(&new.user_name))
+            .bind(i64::from(new.active))
+            .bind(text(&new.attributes, "user")?)
+            .bind(by.now)
+            .bind(change)
+            .execute(&mut *self.write)
+            .await?;
+        if made.rows_affected() == 0 {
+            return Ok(None);
+        }
+        addresses(&mut self.write, by.tenant, &id, &new.attributes).await?;
+        let nothing = Attributes::new();
+        let changes = differences((USER_NAME, "", None, &nothing), (name, Some(new.active), &new.attributes));
+        self.note(RecordKind::User, Action::Create, &id, name, &changes)?;
+        Ok(Some(id))
+    }
+
+    /// Sets or clears fields of a user; gives the name that he would have, where somebody else has it.
+    async fn set_user(
+        &mut self,
+        by: By<'_>,
+        user: &UserRow,
+        changes: &BTreeMap<String, Option<Value>>,
+    ) -> Result<Option<String>, StoreError> {
+        let mut attributes = user.attributes.clone();
+        let (mut user_name, mut active) = (user.user_name.clone(), user.active);
+        for (name, value) in changes {
+            match (name.as_str(), value) {
+                (USER_NAME, Some(value)) => user_name = value.to_string().trim().to_owned(),
+                (ACTIVE, Some(Value::Truth(truth))) => active = *truth,
+                (_, Some(value)) => {
+                    attributes.insert(name.clone(), value.clone());
+                }
+                (_, None) => {
+                    attributes.remove(name);
+                }
+            }
+        }
+        let changes = differences(
+            (USER_NAME, &user.user_name, Some(user.active), &user.attributes),
+            (&user_name, Some(active), &attributes),
+        );
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        let taken = self
+            .write
+            .query("SELECT 1 FROM users WHERE tenant = $1 AND user_name_key = $2 AND id <> $3")
+            .bind(by.tenant)
+            .bind(fold(&user_name))
+            .bind(&user.id)
+            .fetch_optional(&mut *self.write)
+            .await?;
+        if taken.is_some() {
+            return Ok(Some(user_name));
+        }
+        self.write
+            .query(
+                "UPDATE users SET user_name = $1, user_name_key = $2, active = $3, attributes = $4, updated_at = $5,
+                     edited = CASE WHEN origin IS NULL THEN 0 ELSE 1 END
+                 WHERE tenant = $6 AND id = $7",
+            )
+            .bind(&user_name)
+            .bind(fold(&user_name))
+            .bind(i64::from(active))
+            .bind(text(&attributes, "user")?)
+            .bind(by.now)
+            .bind(by.tenant)
+            .bind(&user.id)
+            .execute(&mut *self.write)
+            .await?;
+        if user.origin.is_none() {
+            addresses(&mut self.write, by.tenant, &user.id, &attributes).await?;
+        }
+        let action = match (user.active, active) {
+            (true, false) => Action::Deactivate,
+            (false, true) => Action::Reactivate,
+            _ => Action::Update,
+        };
+        self.note(RecordKind::User, action, &user.id, &user_name, &changes)?;
+        Ok(None)
     }
 }
 

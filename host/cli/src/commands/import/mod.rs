@@ -18,7 +18,7 @@ use std::io::Read;
 use std::path::Path;
 use usher_method_csv::settings::Settings;
 use usher_method_csv::upload::{ReadFault, Seen, Standing, Upload};
-use usher_store::{Store, StoreError};
+use usher_store::{Store, UserEdit};
 use usher_sync::{Phase, Progress};
 
 /// The largest file. It is held in memory, with its plan; half a million people made by hand are a source, which has `usher connect`.
@@ -60,7 +60,7 @@ pub async fn import(args: ImportArgs, context: &mut Context) -> Result<Status, C
     } else if args.dry_run {
         Outcome::Seen
     } else if args.yes || context.console.confirm(&question(&plan)) {
-        write(context, &store, tenant.id, &mut plan).await?
+        write(context, &store, &mut plan).await?
     } else {
         Outcome::Unconfirmed
     };
@@ -164,42 +164,37 @@ fn question(plan: &Plan) -> String {
     }
 }
 
-/// Writes the plan, row by row. Whoever came to be there meanwhile is passed over like the others.
-async fn write(context: &Context, store: &Store, tenant: i64, plan: &mut Plan) -> Result<Outcome, CliError> {
+/// Writes the plan, all of it in one change. Whoever came to be there meanwhile is passed over like the others.
+async fn write(context: &mut Context, store: &Store, plan: &mut Plan) -> Result<Outcome, CliError> {
+    let by = context.by().await?;
     let progress = context.console.progress();
-    let (mut made, mut changed) = (0, 0);
-    for (line, at) in plan.lines.iter().zip(0_u64..) {
-        progress.at(Phase::Apply, at, Some(plan.lines.len() as u64));
-        let written = match &line.change {
-            Change::Create(new) => store.add_user(tenant, new, context.now()).await.map(|_| made += 1),
-            Change::Update(user, changes) => {
-                store.set_user(tenant, user, changes, context.now()).await.map(|()| changed += 1)
-            }
-        };
-        match written {
-            Ok(()) => {}
-            Err(StoreError::Taken { .. }) => plan.passed.push(Passed {
-                line: line.line,
-                user_name: line.user_name.clone(),
-                why: "was made by somebody else meanwhile".to_owned(),
-            }),
-            Err(error) => {
-                progress.clear();
-                let error = CliError::from(error);
-                return Err(CliError {
-                    message: format!(
-                        "{} (on line {}; {made} users were made and {changed} changed before it, and stay)",
-                        error.message, line.line
-                    ),
-                    advice: error.advice.map(|advice| {
-                        format!("{advice}; then upload the same file again: who is there is not made twice")
-                    }),
-                    ..error
-                });
-            }
-        }
-    }
+    let edits: Vec<_> = plan
+        .lines
+        .iter()
+        .map(|line| match &line.change {
+            Change::Create(new) => UserEdit::Add(new),
+            Change::Update(user, changes) => UserEdit::Set(user, changes),
+        })
+        .collect();
+    let whole = plan.lines.len() as u64;
+    let written = store.edit_users(by, &edits, |at| progress.at(Phase::Apply, at as u64, Some(whole))).await;
     progress.clear();
+    let taken = written.map_err(|error| {
+        let error = CliError::from(error);
+        CliError { message: format!("{}; nobody was made or changed", error.message), ..error }
+    })?;
+    let (mut made, mut changed) = plan.counts();
+    for line in taken.iter().filter_map(|at| plan.lines.get(*at)) {
+        match line.change {
+            Change::Create(_) => made -= 1,
+            Change::Update(..) => changed -= 1,
+        }
+        plan.passed.push(Passed {
+            line: line.line,
+            user_name: line.user_name.clone(),
+            why: "was made by somebody else meanwhile".to_owned(),
+        });
+    }
     Ok(Outcome::Written(made, changed))
 }
 

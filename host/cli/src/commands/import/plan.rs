@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use usher_method_csv::upload::{self, Person, Taken};
 use usher_model::{ACTIVE, Attributes, Value, fold};
-use usher_store::{NewUser, Store, UserRow};
+use usher_store::{NewUser, Store, UserRow, View};
 
 /// UserNames looked up at once.
 const PAGE: usize = 500;
@@ -151,7 +151,7 @@ impl Plan {
                     "comes from the connection {connection}, whose source decides about him"
                 ))),
                 Some((id, None)) => {
-                    let found = store.find_users(tenant, id).await?;
+                    let found = store.find_users(tenant, View::NOW, id).await?;
                     let Some(user) = found.into_iter().find(|user| user.id == *id) else {
                         self.passed.push(passed("was removed meanwhile".to_owned()));
                         continue;
