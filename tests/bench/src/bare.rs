@@ -13,30 +13,25 @@ use std::time::Duration;
 /// How often each is measured; the median counts.
 const ROUNDS: u32 = 3;
 
-/// The bare acts, each with the name it has in a table.
-pub struct Bare {
-    /// The users file loaded into a table by the engine's own means.
-    pub loaded: (&'static str, Duration),
-    /// All files hashed.
-    pub hashed: (&'static str, Duration),
+/// The users file loaded into a table by the engine's own means; with the name that this has in a table.
+pub fn loaded(place: &Place, export: &Export) -> Result<(&'static str, Duration), Error> {
+    let (name, took) = match place {
+        Place::Sqlite => (".import", rounds(|round| import(export, round))?),
+        Place::Postgres(server) => {
+            let columns = header(&export.users())?;
+            ("COPY", rounds(|round| server.copy(&format!("bare_{round}"), &columns, &export.users()))?)
+        }
+    };
+    say(&format!("  {name} {}", ms(took)));
+    Ok((name, took))
 }
 
-impl Bare {
-    /// Measures them.
-    pub fn measure(place: &Place, export: &Export) -> Result<Self, Error> {
-        let hashed = rounds(|_| {
-            Ok(child::run(Command::new("sha256sum").args(export.files().map(|(_, file)| file)))?.wall)
-        })?;
-        let loaded = match place {
-            Place::Sqlite => (".import", rounds(|round| import(export, round))?),
-            Place::Postgres(server) => {
-                let columns = header(&export.users())?;
-                ("COPY", rounds(|round| server.copy(&format!("bare_{round}"), &columns, &export.users()))?)
-            }
-        };
-        say(&format!("  {} {}, sha256sum {}", loaded.0, ms(loaded.1), ms(hashed)));
-        Ok(Self { loaded, hashed: ("sha256sum", hashed) })
-    }
+/// All files hashed; with the name that this has in a table.
+pub fn hashed(export: &Export) -> Result<(&'static str, Duration), Error> {
+    let files = export.files().map(|(_, file)| file);
+    let took = rounds(|_| Ok(child::run(Command::new("sha256sum").args(&files))?.wall))?;
+    say(&format!("  sha256sum {}", ms(took)));
+    Ok(("sha256sum", took))
 }
 
 fn rounds(mut round: impl FnMut(u32) -> Result<Duration, Error>) -> Result<Duration, Error> {

@@ -162,7 +162,12 @@ mod tests {
         assert_eq!(
             table.text(),
             "\
-XX"
+|    | people | what       | took      | processor | beside it          | ratio  | budget                        |
+|----|--------|------------|-----------|-----------|--------------------|--------|-------------------------------|
+| P1 | 10k    | first sync | 13,000 ms | 11,000 ms | .import 1,000 ms   | 13.0 × | ≤ 12 ×: over                  |
+| P1 | 10k    | unchanged  | 1,600 ms  |           | sha256sum 1,000 ms | 1.60 × | ≤ 1.5 × + 100 ms: kept        |
+| P1 | 1m     | memory     | 300 MB    |           | 100k 200 MB        | 1.50 × | ≤ 256 MB: over; ≤ 1.5 ×: kept |
+| P6 | 10k    | status     | 10 ms     |           |                    |        | ≤ 50 ms: kept                 |"
         );
     }
 }
