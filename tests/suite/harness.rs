@@ -119,7 +119,8 @@ impl Installation {
         Beside::open(&self.url().await).await
     }
 
-    async fn url(&self) -> String {
+    /// The address of its database.
+    pub async fn url(&self) -> String {
         if self.on_file {
             format!("sqlite://{}", self.database().display())
         } else {

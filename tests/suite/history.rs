@@ -426,7 +426,7 @@ async fn f87_a_field_returns_only_if_it_still_holds_what_the_run_made_of_it() {
     assert_eq!(inst.user("bob@acme.example").await["title"], "Clerk");
     // She came by that run, and somebody has changed her since: she stays.
     assert_eq!(inst.user("cat@acme.example").await["attributes"]["nickName"], "Kit");
-    let held: Vec<_> = report["held"]
+    let held: Vec<_> = report["kept"]
         .as_array()
         .unwrap()
         .iter()
@@ -488,4 +488,150 @@ async fn f87_what_can_not_be_undone_is_told() {
     let gone = latest(&inst).await.unwrap().to_string();
     let refused = inst.usher(&["runs", "undo", &gone]).await.ended(2);
     assert!(refused.err.contains("connected again"), "{}", refused.err);
+}
+
+/// A directory of these people in two groups, guarded by nothing.
+async fn small(users: &str, memberships: &str) -> Installation {
+    let inst = Installation::new();
+    rewritten(&inst, users, memberships);
+    t1::connect(&inst, &["guard_percent=100", "guard_half_from=1000", "grace_days=0"]).await;
+    t1::sync(&inst, 0).await;
+    inst
+}
+
+fn rewritten(inst: &Installation, users: &str, memberships: &str) {
+    t1::write(
+        inst,
+        &format!("id,userName,title,manager\n{users}"),
+        "id,displayName\ng1,G1\ng2,G2\n",
+        &format!("group,member,kind\n{memberships}"),
+    );
+}
+
+fn kept(report: &Value) -> String {
+    report["kept"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|kept| format!("{}: {}\n", kept["name"], kept["reason"]))
+        .collect()
+}
+
+/// What stands in the way of an undo is told, and what is written is what was shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn f87_whoever_came_back_under_a_key_in_use_is_made_by_hand_and_so_is_what_he_had() {
+    let inst = small("1,ann@a.x,,\n5,eve@a.x,,\n", "g2,5,user\ng2,1,user\n").await;
+    rewritten(&inst, "1,ann@a.x,,\n", "g2,1,user\n");
+    t1::sync(&inst, 0).await;
+    let gone = latest(&inst).await.unwrap();
+    rewritten(&inst, "1,ann@a.x,,\n5,zoe@a.x,,\n", "g2,1,user\n");
+    t1::sync(&inst, 0).await;
+    let report = undo(&inst, gone).await;
+    assert!(kept(&report).contains("comes back as made by hand"), "{report:#}");
+    let eve = inst.user("eve@a.x").await;
+    assert_eq!((&eve["origin"], &eve["connection"]), (&json!("manual"), &Value::Null), "{eve:#}");
+    // Her membership is nobody's source's either, so it can be taken away.
+    inst.usher(&["groups", "remove", "G2", "--member", "eve@a.x"]).await.ended(0);
+    assert_eq!(inst.members("G2").await, ["ann@a.x"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f87_a_link_that_was_changed_again_stays_and_is_told() {
+    let inst = small("5,eve@a.x,,\n", "").await;
+    t1::connect(&inst, &["guard_percent=100", "guard_half_from=1000", "grace_days=30"]).await;
+    rewritten(&inst, "50,eve@a.x,,\n", "");
+    let held = inst.usher(&["--json", "sync", "--yes"]).await;
+    if held.status == 3 {
+        t1::accept(&inst, &held.json()).await.ended(0);
+    }
+    inst.usher(&["users", "link", "eve@a.x", "50"]).await.ended(0);
+    let link = latest(&inst).await.unwrap();
+    t1::sync(&inst, 0).await;
+    let report = undo(&inst, link).await;
+    assert!(kept(&report).contains("was changed since, or is in use"), "{report:#}");
+    assert_eq!(inst.user("eve@a.x").await["externalId"], "50");
+    assert_eq!(report["result"], "unchanged", "{report:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f87_nobody_goes_who_manages_somebody_who_stays() {
+    let inst = small("1,ann@a.x,,\n2,dan@a.x,,1\n", "").await;
+    rewritten(&inst, "1,ann@a.x,,\n2,dan@a.x,,1\n3,fay@a.x,,\n", "");
+    t1::sync(&inst, 0).await;
+    let came = latest(&inst).await.unwrap();
+    rewritten(&inst, "1,ann@a.x,,\n2,dan@a.x,,3\n3,fay@a.x,,\n", "");
+    t1::sync(&inst, 0).await;
+    let report = undo(&inst, came).await;
+    assert!(kept(&report).contains("manages dan@a.x, who stays"), "{report:#}");
+    let dan = inst.user("dan@a.x").await;
+    assert!(dan["manager"].to_string().contains("fay@a.x"), "{dan:#}");
+}
+
+/// The manager whom somebody had is gone for good: the one he has stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn f87_a_manager_who_is_gone_does_not_return() {
+    let inst = small("1,ann@a.x,,\n2,dan@a.x,,1\n3,cat@a.x,,\n", "").await;
+    rewritten(&inst, "1,ann@a.x,,\n2,dan@a.x,,3\n3,cat@a.x,,\n", "");
+    t1::sync(&inst, 0).await;
+    let moved = latest(&inst).await.unwrap();
+    rewritten(&inst, "2,dan@a.x,,3\n3,cat@a.x,,\n", "");
+    t1::sync(&inst, 0).await;
+    let report = undo(&inst, moved).await;
+    assert!(kept(&report).contains("the manager it had is gone"), "{report:#}");
+    let dan = inst.user("dan@a.x").await;
+    assert!(dan["manager"].to_string().contains("cat@a.x"), "{dan:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f41b_an_undo_is_guarded_by_group_and_by_value() {
+    let people = |title: &str| (1..=30).map(|n| format!("{n},u{n}@a.x,{title},\n")).collect::<String>();
+    let members = |to: usize| (1..=to).map(|n| format!("g1,{n},user\n")).collect::<String>();
+    let inst = Installation::new();
+    rewritten(&inst, &people(""), "");
+    t1::connect(&inst, &[]).await;
+    t1::sync(&inst, 0).await;
+    rewritten(&inst, &people("Clerk"), &members(6));
+    t1::sync(&inst, 0).await;
+    let run = latest(&inst).await.unwrap().to_string();
+    let held = inst.json(3, &["runs", "undo", &run, "--yes"]).await;
+    let holds = t1::holds(&held);
+    assert!(
+        holds.contains("6 of 6 members of G1 would go")
+            && holds.contains("30 of 30 values of title of users would go"),
+        "{holds}"
+    );
+    undo(&inst, latest(&inst).await.unwrap()).await;
+    // What was taken back and agreed to doesn't hold the runs that come.
+    inst.usher(&["resume", "--yes"]).await.ended(0);
+    t1::sync(&inst, 0).await;
+    rewritten(&inst, &people("Clerk").replace("30,u30@a.x,Clerk,\n", ""), &members(6));
+    t1::sync(&inst, 0).await;
+}
+
+/// An edit changes what it names, whatever else has changed since somebody looked.
+#[tokio::test(flavor = "multi_thread")]
+async fn f88_a_change_by_hand_touches_only_what_it_names() {
+    let inst = Installation::new();
+    inst.usher(&["users", "add", "joe@a.x", "displayName=Joe"]).await.ended(0);
+    let store = usher_store::Store::connect(&inst.url().await).await.unwrap();
+    let tenant = store.tenant("default").await.unwrap().unwrap().id;
+    let looked_at = store.find_users(tenant, usher_store::View::NOW, "joe@a.x").await.unwrap().pop().unwrap();
+    inst.usher(&["users", "set", "joe@a.x", "displayName=Joseph", "active=false"]).await.ended(0);
+    let by = usher_store::By { tenant, who: "test", now: 0 };
+    let title = BTreeMap::from([("title".to_owned(), Some(usher_model::Value::Text("Boss".to_owned())))]);
+    let passed =
+        store.edit_users(by, &[usher_store::UserEdit::Set(&looked_at, &title)], |_| ()).await.unwrap();
+    assert!(passed.is_empty());
+    let joe = inst.user("joe@a.x").await;
+    assert_eq!(
+        (&joe["title"], &joe["displayName"], &joe["active"]),
+        (&json!("Boss"), &json!("Joseph"), &json!(false))
+    );
+    // Gone meanwhile: passed over, and nothing is in the history.
+    inst.usher(&["users", "remove", "joe@a.x", "--yes"]).await.ended(0);
+    let before = latest(&inst).await;
+    let passed =
+        store.edit_users(by, &[usher_store::UserEdit::Set(&looked_at, &title)], |_| ()).await.unwrap();
+    assert_eq!((passed.len(), latest(&inst).await), (1, before));
+    store.close().await;
 }

@@ -246,6 +246,7 @@ pub fn report(console: &mut Console, report: &Report, findings: &[Finding]) {
         (Standing::Quarantined, "Quarantined, and tried again next time:"),
         (Standing::Held, "Waiting for a decision, as they are until then:"),
         (Standing::Skipped, "Left out:"),
+        (Standing::Kept, "Not taken back:"),
     ] {
         let some: Vec<_> = findings.iter().filter(|finding| finding.standing == standing).collect();
         if some.is_empty() {
@@ -299,6 +300,7 @@ pub fn report_json(report: &Report, findings: &[Finding]) -> Json {
         "skipped": of(Standing::Skipped),
         "held": of(Standing::Held),
         "quarantined": of(Standing::Quarantined),
+        "kept": of(Standing::Kept),
         "holds": report.holds.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "notes": report.notes,
         "fault": report.fault,

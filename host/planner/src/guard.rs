@@ -45,6 +45,15 @@ pub enum Hold {
         /// Of how many.
         of: u64,
     },
+    /// Too much would go by taking back what was done.
+    Undo {
+        /// What would go.
+        what: String,
+        /// How many.
+        going: u64,
+        /// Of how many.
+        of: u64,
+    },
     /// The source is empty and wasn't before.
     EmptySource,
     /// Something about the read isn't as it was, and it takes something away.
@@ -91,6 +100,7 @@ impl std::fmt::Display for Hold {
             Self::Guard { what, going, of } => {
                 write!(f, "{going} of {of} {what} would go, counting the last 24 hours")
             }
+            Self::Undo { what, going, of } => write!(f, "{going} of {of} {what} would go"),
             Self::EmptySource => f.write_str("the source is empty, and was not before"),
             Self::Changed { what } => {
                 write!(f, "{what} changed since the last run, and this plan takes something away")

@@ -15,6 +15,8 @@ pub enum Standing {
     Held,
     /// Could not be taken, and is tried again.
     Quarantined,
+    /// Stays as it is, since it was changed after what is taken back.
+    Kept,
     /// Worth knowing.
     Note,
 }
@@ -26,6 +28,7 @@ impl Standing {
             Self::Skipped => "skipped",
             Self::Held => "held",
             Self::Quarantined => "quarantined",
+            Self::Kept => "kept",
             Self::Note => "note",
         }
     }

@@ -1,10 +1,11 @@
 //! Groups of the directory and who is in them: listing, finding, and changing by hand.
 
-use crate::database::{Store, page, text};
+use crate::database::{Store, document, page, text};
 use crate::edits::{By, differences};
 use crate::error::StoreError;
 use crate::history::View;
 use serde::Deserialize;
+use sqlx::Row as _;
 use usher_model::{Attributes, DISPLAY_NAME, MemberKind, Value};
 use usher_planner::{Action, Changes, RecordKind};
 
@@ -68,7 +69,7 @@ fn shown(json: Json) -> Result<GroupRow, StoreError> {
     Ok(GroupRow {
         id: json.id,
         display_name: json.display_name,
-        attributes: crate::database::document(&json.attributes, "group")?,
+        attributes: document(&json.attributes, "group")?,
         origin: json.origin,
         external_id: json.external_id,
         members: json.members,
@@ -197,8 +198,19 @@ impl Store {
         group: &GroupRow,
         changes: &std::collections::BTreeMap<String, Option<Value>>,
     ) -> Result<(), StoreError> {
-        let mut attributes = group.attributes.clone();
-        let mut display_name = group.display_name.clone();
+        let mut edit = self.edit(by).await?;
+        // As it is now, whatever it was when somebody looked at it.
+        let row = edit
+            .write
+            .query("SELECT display_name, attributes FROM groups WHERE tenant = $1 AND id = $2")
+            .bind(by.tenant)
+            .bind(&group.id)
+            .fetch_optional(&mut *edit.write)
+            .await?
+            .ok_or_else(|| StoreError::NotFound { what: "group", name: group.display_name.clone() })?;
+        let was_named: String = row.try_get(0)?;
+        let was: Attributes = document(&row.try_get::<String, _>(1)?, "group")?;
+        let (mut display_name, mut attributes) = (was_named.clone(), was.clone());
         for (name, value) in changes {
             match (name.as_str(), value) {
                 (DISPLAY_NAME, Some(value)) => display_name = value.to_string(),
@@ -210,14 +222,10 @@ impl Store {
                 }
             }
         }
-        let changes = differences(
-            (DISPLAY_NAME, &group.display_name, None, &group.attributes),
-            (&display_name, None, &attributes),
-        );
+        let changes = differences((DISPLAY_NAME, &was_named, None, &was), (&display_name, None, &attributes));
         if changes.is_empty() {
             return Ok(());
         }
-        let mut edit = self.edit(by).await?;
         self.query(
             "UPDATE groups SET display_name = $1, attributes = $2, updated_at = $3,
                  edited = CASE WHEN origin IS NULL THEN 0 ELSE 1 END WHERE tenant = $4 AND id = $5",
@@ -253,7 +261,7 @@ impl Store {
         edit.commit().await
     }
 
-    /// Adds a member by hand, by id and name. False where it was there by hand already.
+    /// Adds a member by hand, by id and name. False where it was there by hand already, or where one of the two is gone.
     pub async fn add_member(
         &self,
         by: By<'_>,
@@ -263,7 +271,10 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut edit = self.edit(by).await?;
         let done = self.query(
-            "INSERT INTO memberships (tenant, group_id, member_id, kind, owner, since) VALUES ($1, $2, $3, $4, 0, $5)
+            "INSERT INTO memberships (tenant, group_id, member_id, kind, owner, since)
+             SELECT $1, $2, $3, $4, 0, $5 WHERE EXISTS (SELECT 1 FROM groups g WHERE g.tenant = $1 AND g.id = $2)
+                 AND (EXISTS (SELECT 1 FROM users u WHERE u.tenant = $1 AND u.id = $3)
+                     OR EXISTS (SELECT 1 FROM groups g WHERE g.tenant = $1 AND g.id = $3))
              ON CONFLICT DO NOTHING",
         )
         .bind(by.tenant)

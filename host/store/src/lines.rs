@@ -74,9 +74,10 @@ pub struct Tally {
     pub count: u64,
 }
 
-/// The runs that the guard looks at: this one, and what was applied lately.
+/// The runs that the guard looks at: this one, and what was applied lately and not taken back.
 const WINDOW: &str = "l.run IN (SELECT r.id FROM runs r WHERE r.tenant = $1 AND r.connection = $3
-    AND (r.id = $2 OR (r.applied = 1 AND r.accepted IS NULL AND r.finished_at > $4)))";
+    AND (r.id = $2 OR (r.applied = 1 AND r.accepted IS NULL AND r.finished_at > $4 AND r.intent <> 'undo'
+        AND NOT EXISTS (SELECT 1 FROM runs u WHERE u.tenant = $1 AND u.undoes = r.id AND u.applied = 1))))";
 /// Somebody loses something. That it isn't 0 is said as well, which is how SQLite finds the index of such lines.
 const AWAY: &str = "l.away <> 0 AND l.away = 1";
 /// Lines of this run.

@@ -1,6 +1,6 @@
 //! Users of the directory: listing, finding, and changing by hand.
 
-use crate::database::{Store, Write, page, rows, text};
+use crate::database::{Store, Write, document, page, rows, text};
 use crate::edits::{By, Edit, differences};
 use crate::error::StoreError;
 use crate::history::View;
@@ -104,7 +104,6 @@ fn document_of(view: View) -> String {
 }
 
 fn shown(json: Json) -> Result<UserRow, StoreError> {
-    use crate::database::document;
     Ok(UserRow {
         id: json.id,
         user_name: json.user_name,
@@ -167,12 +166,14 @@ impl Store {
     /// The users that somebody may mean: by id, userName, source id, or e-mail address.
     pub async fn find_users(&self, tenant: i64, view: View, who: &str) -> Result<Vec<UserRow>, StoreError> {
         let (shown_user, users, links) = (document_of(view), view.users(), view.user_links());
+        // Addresses are noted as they are now; as they were, they are in the users.
+        let now = if view.is_past() { "1 = 0" } else { "1 = 1" };
         let sql = format!(
             "SELECT json_group_array({shown_user}) FROM {users} u WHERE u.tenant = $1 AND u.id IN (
                  SELECT a.id FROM {users} a WHERE a.tenant = $1 AND a.id = $2
                  UNION SELECT n.id FROM {users} n WHERE n.tenant = $1 AND n.user_name_key = $3
                  UNION SELECT l.record FROM {links} l WHERE l.tenant = $1 AND l.source_id = $2
-                 UNION SELECT record FROM manual_addresses WHERE tenant = $1 AND address = $3)"
+                 UNION SELECT record FROM manual_addresses WHERE tenant = $1 AND address = $3 AND {now})"
         );
         let found = self.find(&sql, tenant, who).await?;
         if !found.is_empty() {
@@ -214,14 +215,16 @@ impl Store {
         changes: &BTreeMap<String, Option<Value>>,
     ) -> Result<(), StoreError> {
         let mut edit = self.edit(by).await?;
-        if let Some(name) = edit.set_user(by, user, changes).await? {
-            return Err(StoreError::Taken { what: "user", name });
+        match edit.set_user(by, &user.id, changes, false).await? {
+            Set::Done => {}
+            Set::Taken(name) => return Err(StoreError::Taken { what: "user", name }),
+            Set::Gone => return Err(StoreError::NotFound { what: "user", name: user.user_name.clone() }),
         }
         if edit.is_empty() { Ok(()) } else { edit.commit().await }
     }
 
-    /// Makes and changes users by hand, all in one change. Gives which of them were passed over because somebody else has the name, by their
-    /// place; `told` hears of each.
+    /// Makes users by hand and changes those that are nobody's, all in one change. Gives which of them were passed over, by their place: somebody
+    /// else has the name, or the user is gone or a connection's by now. `told` hears of each.
     pub async fn edit_users(
         &self,
         by: By<'_>,
@@ -234,7 +237,9 @@ impl Store {
             told(at);
             let free = match change {
                 UserEdit::Add(new) => edit.add_user(by, new).await?.is_some(),
-                UserEdit::Set(user, changes) => edit.set_user(by, user, changes).await?.is_none(),
+                UserEdit::Set(user, changes) => {
+                    matches!(edit.set_user(by, &user.id, changes, true).await?, Set::Done)
+                }
             };
             if !free {
                 taken.insert(at);
@@ -283,6 +288,15 @@ impl Store {
         let change = edit.change;
         let write = &mut edit.write;
         let owns = attribute_set(write, tenant, "[]").await?;
+        let there = self
+            .query("SELECT 1 FROM users WHERE tenant = $1 AND id = $2")
+            .bind(tenant)
+            .bind(&user.id)
+            .fetch_optional(&mut **write)
+            .await?;
+        if there.is_none() {
+            return Err(StoreError::NotFound { what: "user", name: user.user_name.clone() });
+        }
         let known = self
             .query("SELECT 1 FROM mirror_users WHERE tenant = $1 AND connection = $2 AND source_id = $3")
             .bind(tenant)
@@ -346,6 +360,16 @@ impl Store {
     }
 }
 
+/// What came of setting fields.
+enum Set {
+    /// They are set.
+    Done,
+    /// Somebody else has the name that would be set.
+    Taken(String),
+    /// There is no such user any more.
+    Gone,
+}
+
 impl Edit {
     /// Makes a user; gives its id, or none where somebody else has the name.
     async fn add_user(&mut self, by: By<'_>, new: &NewUser) -> Result<Option<String>, StoreError> {
@@ -378,15 +402,30 @@ impl Edit {
         Ok(Some(id))
     }
 
-    /// Sets or clears fields of a user; gives the name that he would have, where somebody else has it.
+    /// Sets or clears fields of a user as it is now, whatever it was when somebody looked at it; with `manual`, only of one that is nobody's.
     async fn set_user(
         &mut self,
         by: By<'_>,
-        user: &UserRow,
+        id: &str,
         changes: &BTreeMap<String, Option<Value>>,
-    ) -> Result<Option<String>, StoreError> {
-        let mut attributes = user.attributes.clone();
-        let (mut user_name, mut active) = (user.user_name.clone(), user.active);
+        manual: bool,
+    ) -> Result<Set, StoreError> {
+        let row = self
+            .write
+            .query("SELECT user_name, active, attributes, origin FROM users WHERE tenant = $1 AND id = $2")
+            .bind(by.tenant)
+            .bind(id)
+            .fetch_optional(&mut *self.write)
+            .await?;
+        let Some(row) = row else { return Ok(Set::Gone) };
+        let (was_named, was_active): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let was: Attributes = document(&row.try_get::<String, _>(2)?, "user")?;
+        let owned = row.try_get::<Option<i64>, _>(3)?.is_some();
+        if manual && owned {
+            return Ok(Set::Gone);
+        }
+        let mut attributes = was.clone();
+        let (mut user_name, mut active) = (was_named.clone(), was_active == 1);
         for (name, value) in changes {
             match (name.as_str(), value) {
                 (USER_NAME, Some(value)) => user_name = value.to_string().trim().to_owned(),
@@ -400,22 +439,22 @@ impl Edit {
             }
         }
         let changes = differences(
-            (USER_NAME, &user.user_name, Some(user.active), &user.attributes),
+            (USER_NAME, &was_named, Some(was_active == 1), &was),
             (&user_name, Some(active), &attributes),
         );
         if changes.is_empty() {
-            return Ok(None);
+            return Ok(Set::Done);
         }
         let taken = self
             .write
             .query("SELECT 1 FROM users WHERE tenant = $1 AND user_name_key = $2 AND id <> $3")
             .bind(by.tenant)
             .bind(fold(&user_name))
-            .bind(&user.id)
+            .bind(id)
             .fetch_optional(&mut *self.write)
             .await?;
         if taken.is_some() {
-            return Ok(Some(user_name));
+            return Ok(Set::Taken(user_name));
         }
         self.write
             .query(
@@ -429,19 +468,19 @@ impl Edit {
             .bind(text(&attributes, "user")?)
             .bind(by.now)
             .bind(by.tenant)
-            .bind(&user.id)
+            .bind(id)
             .execute(&mut *self.write)
             .await?;
-        if user.origin.is_none() {
-            addresses(&mut self.write, by.tenant, &user.id, &attributes).await?;
+        if !owned {
+            addresses(&mut self.write, by.tenant, id, &attributes).await?;
         }
-        let action = match (user.active, active) {
+        let action = match (was_active == 1, active) {
             (true, false) => Action::Deactivate,
             (false, true) => Action::Reactivate,
             _ => Action::Update,
         };
-        self.note(RecordKind::User, action, &user.id, &user_name, &changes)?;
-        Ok(None)
+        self.note(RecordKind::User, action, id, &user_name, &changes)?;
+        Ok(Set::Done)
     }
 }
 

@@ -5,8 +5,8 @@ use crate::host::Host;
 use crate::report::{Report, RunResult};
 use crate::run::Consent;
 use crate::times::Times;
-use usher_planner::{Count, GuardRules, Hold, judge};
-use usher_store::{Connection, Intent, Lease, NewRun, Run, RunState, Standing, StoreError, Undone};
+use usher_planner::{GuardRules, Hold, judge};
+use usher_store::{Connection, Intent, Lease, NewRun, Run, RunState, Standing, State, StoreError, Undone};
 
 /// What is to be taken back.
 pub struct UndoRequest<'a> {
@@ -79,10 +79,16 @@ impl Host {
             format!("undo {} {}", run.id, returns.as_ref().map(ToString::to_string).unwrap_or_default());
         let tally = store.tally(lease.tenant, lease.run).await?;
         let changes = report.take(&tally) || returns.is_some();
-        report.users.held = store.count_findings(lease.tenant, lease.run, Standing::Held, "user").await?;
+        let mut kept = store.count_findings(lease.tenant, lease.run, Standing::Kept, "user").await?;
+        kept += store.count_findings(lease.tenant, lease.run, Standing::Kept, "group").await?;
+        if kept > 0 {
+            report
+                .notes
+                .push(format!("not everything is taken back: {kept} not, for what was changed since"));
+        }
         let hash = store.hash_lines(lease, &basis).await?.to_string();
         report.plan = Some(hash.clone());
-        report.holds = self.guard_undo(request.tenant, connection, report).await?;
+        report.holds = self.guard_undo(lease, connection).await?;
         report.result = match (report.holds.is_empty(), changes) {
             (_, false) => RunResult::Unchanged,
             (false, true) => RunResult::Held,
@@ -101,9 +107,11 @@ impl Host {
         };
         if may {
             report.result = RunResult::Success;
+            let agreed = !report.holds.is_empty();
             report.holds.clear();
             report.applied = true;
-            if let Some(connection) = connection {
+            let pauses = connection.filter(|connection| connection.state == State::Active);
+            if let Some(connection) = pauses {
                 let name = &connection.name;
                 report.notes.push(format!(
                     "{name} is paused: `usher plan` shows what its next run would do again, `usher resume {name}` lets it run"
@@ -112,6 +120,7 @@ impl Host {
             let document = serde_json::to_value(&*report).unwrap_or_default();
             let undone = Undone {
                 plan: &hash,
+                agreed,
                 basis: &basis,
                 stands_on: returns.as_ref(),
                 report: &document,
@@ -121,7 +130,9 @@ impl Host {
                 return Ok(());
             }
             report.applied = false;
-            report.notes.pop();
+            if pauses.is_some() {
+                report.notes.pop();
+            }
             report.notes.push("the directory was changed by hand meanwhile: look at it again".to_owned());
         }
         report.result = RunResult::Held;
@@ -136,22 +147,15 @@ impl Host {
     /// What the guard says: of the whole directory, since a change by hand is nobody's.
     async fn guard_undo(
         &self,
-        tenant: i64,
+        lease: Lease,
         connection: Option<&Connection>,
-        report: &Report,
     ) -> Result<Vec<Hold>, StoreError> {
         let rules = connection.map_or_else(GuardRules::default, |connection| connection.rules.guard);
-        let (users, _) = self.store.count_users(tenant).await?;
-        let (groups, memberships) = self.store.count_groups(tenant).await?;
-        let count = |what: &str, going: u64, of: u64| Count { what: what.to_owned(), going, of };
-        let leaving = report.users.deactivated + report.users.deleted + report.users.unlinked;
-        Ok(judge(
-            rules,
-            [
-                count("users", leaving, users),
-                count("groups", report.groups.deleted, groups),
-                count("memberships", report.memberships.removed, memberships),
-            ],
-        ))
+        let held = judge(rules, self.store.undo_counts(lease).await?);
+        let taken_back = held.into_iter().map(|hold| match hold {
+            Hold::Guard { what, going, of } => Hold::Undo { what, going, of },
+            other => other,
+        });
+        Ok(taken_back.collect())
     }
 }

@@ -5,7 +5,7 @@ use crate::error::{CliError, Status};
 use crate::show;
 use serde_json::json;
 use usher_planner::Hold;
-use usher_store::Intent;
+use usher_store::{Intent, State};
 
 /// Shows how the tenant's connections stand. Starts no engine.
 pub async fn status(context: &mut Context) -> Result<Status, CliError> {
@@ -66,10 +66,13 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
             Some(chosen) => format!("{} chosen groups", chosen.len()),
             None => "everybody".to_owned(),
         };
-        let state = serde_json::to_value(connection.state).unwrap_or_default();
+        let state = match connection.state {
+            State::Paused => format!("paused since a run was undone: `usher resume {}`", connection.name),
+            other => serde_json::to_value(other).unwrap_or_default().as_str().unwrap_or_default().to_owned(),
+        };
         let mut rows = vec![
             vec!["method".to_owned(), connection.method.clone()],
-            vec!["state".to_owned(), state.as_str().unwrap_or_default().to_owned()],
+            vec!["state".to_owned(), state],
             vec!["scope".to_owned(), scope],
             vec!["schedule".to_owned(), "manual".to_owned()],
         ];

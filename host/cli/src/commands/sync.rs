@@ -178,7 +178,9 @@ async fn print(
 /// How many of a report's notes were there already when somebody was asked.
 fn seen_notes(act: &Act<'_>, report: &Report) -> usize {
     match act {
-        Act::Undo(..) if report.applied => report.notes.len().saturating_sub(1),
+        Act::Undo(..) if report.applied && report.notes.iter().any(|note| note.contains(" is paused: ")) => {
+            report.notes.len().saturating_sub(1)
+        }
         _ => report.notes.len(),
     }
 }

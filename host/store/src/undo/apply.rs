@@ -1,6 +1,6 @@
 //! Writing what an undo came to: directory, links, the connection's settings and the journal in one transaction.
 
-use super::{BACK, LINKED, MADE, ORIGIN, lines, of_kind, tables};
+use super::{LINKED, MADE, ORIGIN, back, lines, of_kind, tables};
 use crate::apply::{Changed, Stored, changed_rows};
 use crate::database::{Store, Write, document, page, rows, text};
 use crate::error::StoreError;
@@ -21,6 +21,8 @@ use usher_planner::{Changes, RecordKind};
 pub struct Undone<'a> {
     /// The plan's hash, as it was agreed to.
     pub plan: &'a str,
+    /// Whether somebody saw what the guard held and agreed.
+    pub agreed: bool,
     /// What the hash rests on besides the lines.
     pub basis: &'a str,
     /// The settings, scope and rules to which the connection returns; none where they stay.
@@ -244,7 +246,7 @@ impl Undo<'_> {
 
     async fn links(&mut self) -> Result<(), StoreError> {
         for kind in [RecordKind::User, RecordKind::Group] {
-            let (made, back) = (of_kind(kind, MADE), of_kind(kind, BACK));
+            let (made, back) = (of_kind(kind, MADE), of_kind(kind, &back()));
             let (_, links) = tables(kind);
             let (all, left) = (of_lines(kind, ""), if kind == RecordKind::User { ", left_at" } else { "" });
             self.run(format!(
@@ -268,7 +270,8 @@ impl Undo<'_> {
             self.put(format!(
                 "INSERT INTO {links} (tenant, connection, source_id, record, owns{left}, since)
                  SELECT $1, w.connection, w.source_id, w.record, w.owns{}, $4 FROM {links}_was w
-                 WHERE w.tenant = $1 AND w.record IN ({wanted}) AND {back} AND $5 > 0 ON CONFLICT DO NOTHING",
+                 WHERE w.tenant = $1 AND w.record IN ({wanted}) AND {back} AND $5 > 0
+                   AND NOT EXISTS (SELECT 1 FROM {links} s WHERE s.tenant = $1 AND s.connection = w.connection AND s.source_id = w.source_id)",
                 left.replace("left_at", "w.left_at"),
             ))
             .await?;
@@ -284,11 +287,15 @@ impl Undo<'_> {
         )
         .await?;
         self.put(
+            // A connection's own again only where it has both ends: else nobody could take it away.
             "INSERT INTO memberships (tenant, group_id, member_id, kind, owner, since)
-             SELECT $1, w.group_id, w.member_id, w.kind, w.owner, $4
+             SELECT DISTINCT $1, w.group_id, w.member_id, w.kind, CASE
+                 WHEN EXISTS (SELECT 1 FROM group_links l WHERE l.tenant = $1 AND l.connection = w.owner AND l.record = w.group_id)
+                  AND (EXISTS (SELECT 1 FROM user_links l WHERE l.tenant = $1 AND l.connection = w.owner AND l.record = w.member_id)
+                    OR EXISTS (SELECT 1 FROM group_links l WHERE l.tenant = $1 AND l.connection = w.owner AND l.record = w.member_id))
+                 THEN w.owner ELSE 0 END, $4
              FROM lines n JOIN memberships_was w ON w.tenant = $1 AND w.group_id = n.record AND w.member_id = n.member AND w.until = $2
              WHERE n.tenant = $1 AND n.run = $3 AND n.kind = 'membership' AND n.action = 'add' AND $5 > 0
-               AND (w.owner = 0 OR EXISTS (SELECT 1 FROM connections c WHERE c.tenant = $1 AND c.id = w.owner))
              ON CONFLICT DO NOTHING"
                 .to_owned(),
         )
@@ -316,20 +323,13 @@ impl Undo<'_> {
     /// Owners as they were, where their links are; and every touched record of a source is looked at by its next run.
     async fn owners(&mut self) -> Result<(), StoreError> {
         for kind in [RecordKind::User, RecordKind::Group] {
-            let (table, links) = tables(kind);
+            let (table, _) = tables(kind);
             self.run(format!(
-                "UPDATE {table} SET origin = (SELECT l.connection FROM {links} l
-                     WHERE l.tenant = $1 AND l.record = {table}.id AND l.connection = w.origin)
+                "UPDATE {table} SET origin = CASE WHEN n.changes->'{ORIGIN}'->>1 IS NULL THEN NULL ELSE w.origin END
                  FROM {table}_was w JOIN lines n ON n.tenant = $1 AND n.run = $3 AND n.kind = '{}' AND n.record = w.id
                  WHERE w.tenant = $1 AND w.until = $2 AND n.changes->'{ORIGIN}' IS NOT NULL
                    AND {table}.tenant = $1 AND {table}.id = w.id",
                 kind.name()
-            ))
-            .await?;
-            self.run(format!(
-                "UPDATE {table} SET origin = NULL WHERE tenant = $1 AND $2 > 0 AND origin IS NOT NULL AND id IN ({})
-                   AND NOT EXISTS (SELECT 1 FROM {links} l WHERE l.tenant = $1 AND l.record = {table}.id AND l.connection = {table}.origin)",
-                of_lines(kind, "")
             ))
             .await?;
             self.run(format!(
@@ -370,9 +370,24 @@ impl Undo<'_> {
     async fn settle(&mut self, of: &Run, undone: &Undone<'_>) -> Result<(), StoreError> {
         // What the next run would do again, it does for everybody: the mirror says more than the directory now.
         self.write
-            .query("UPDATE connections SET state = 'paused', admitted_by = 'undone' WHERE tenant = $1 AND id = $2")
+            .query(
+                "UPDATE connections SET state = CASE WHEN state = 'active' THEN 'paused' ELSE state END WHERE tenant = $1 AND id = $2",
+            )
             .bind(self.lease.tenant)
             .bind(of.connection)
+            .execute(&mut **self.write)
+            .await?;
+        self.write
+            .query(
+                "UPDATE connections SET admitted_by = 'undone' WHERE tenant = $1 AND admitted_by IS NOT NULL AND (id = $2 OR id IN (
+                     SELECT connection FROM user_links_was WHERE tenant = $1 AND until = $3
+                     UNION SELECT connection FROM group_links_was WHERE tenant = $1 AND until = $3
+                     UNION SELECT connection FROM user_links WHERE tenant = $1 AND since = $3
+                     UNION SELECT connection FROM group_links WHERE tenant = $1 AND since = $3))",
+            )
+            .bind(self.lease.tenant)
+            .bind(of.connection)
+            .bind(self.number)
             .execute(&mut **self.write)
             .await?;
         if let Some(stands_on) = undone.stands_on {
@@ -388,12 +403,13 @@ impl Undo<'_> {
                 .await?;
         }
         self.write
-            .query("UPDATE runs SET applied = 1, change = $3, undoes = $4, stood_on = $5 WHERE tenant = $1 AND id = $2")
+            .query("UPDATE runs SET applied = 1, change = $3, undoes = $4, stood_on = $5, accepted = $6 WHERE tenant = $1 AND id = $2")
             .bind(self.lease.tenant)
             .bind(self.lease.run)
             .bind(self.number)
             .bind(of.id)
             .bind(undone.stands_on.map(|stands_on| text(stands_on, "setting")).transpose()?)
+            .bind(undone.agreed.then_some(undone.plan))
             .execute(&mut **self.write)
             .await?;
         Ok(())

@@ -4,6 +4,7 @@
 //! comes back with the same id. Links and memberships follow their records. The mirror and the cursor stay: what the source says is not undone.
 
 mod apply;
+mod counts;
 
 pub use apply::Undone;
 
@@ -29,14 +30,16 @@ const LINKED: &str = "is linked to";
 pub(crate) const MADE: &str =
     "l.since = $2 AND NOT EXISTS (SELECT 1 FROM user_links_was x WHERE x.tenant = $1
     AND x.connection = l.connection AND x.source_id = l.source_id AND x.until > $2)";
-/// A link that the change took away and that can come back; `w` is how it was.
-pub(crate) const BACK: &str = "w.until = $2 AND NOT EXISTS (SELECT 1 FROM user_links_was x WHERE x.tenant = $1
-        AND x.connection = w.connection AND x.source_id = w.source_id AND x.until > $2)
-    AND EXISTS (SELECT 1 FROM connections c WHERE c.tenant = $1 AND c.id = w.connection)
-    AND NOT EXISTS (SELECT 1 FROM user_links l WHERE l.tenant = $1 AND l.connection = w.connection AND l.source_id = w.source_id
-        AND l.since <> $2)
-    AND NOT EXISTS (SELECT 1 FROM user_links l WHERE l.tenant = $1 AND l.connection = w.connection AND l.record = w.record
-        AND l.since <> $2)";
+/// A link that the change took away and that can come back, since no other that stays is in its way; `w` is how it was.
+pub(crate) fn back() -> String {
+    format!(
+        "w.until = $2 AND NOT EXISTS (SELECT 1 FROM user_links_was x WHERE x.tenant = $1
+             AND x.connection = w.connection AND x.source_id = w.source_id AND x.until > $2)
+         AND EXISTS (SELECT 1 FROM connections c WHERE c.tenant = $1 AND c.id = w.connection)
+         AND NOT EXISTS (SELECT 1 FROM user_links l WHERE l.tenant = $1 AND l.connection = w.connection
+             AND (l.source_id = w.source_id OR l.record = w.record) AND NOT ({MADE}))"
+    )
+}
 
 /// How a record is, or was.
 #[derive(Clone, Debug, Deserialize)]
@@ -63,10 +66,15 @@ struct Touched {
     since: Option<i64>,
     /// 1 where others have to do with it since.
     held: i64,
-    /// Links that go, that come back, and whose leaving begins or ends.
+    /// 1 where the manager that the record had is there, or comes back too.
+    managed: i64,
+    /// Links that go, that come back, that can't because of what came since, and whose leaving begins or ends.
     made: Vec<(String, String)>,
     back: Vec<(String, String)>,
+    lost: Vec<(String, String)>,
     left: Vec<(i64, i64)>,
+    /// The connections that have a link of the record afterwards.
+    owners: Vec<i64>,
 }
 
 /// A field as it is compared, and as it is shown.
@@ -122,7 +130,8 @@ fn decide(kind: RecordKind, touched: &Touched, change: i64) -> Result<Option<Dec
         (None, None) => Ok(None),
         (None, Some(now)) => {
             if !stayed {
-                return Ok(None);
+                let conflict = "went and came back since: it stays".to_owned();
+                return decision(&now.name, None, Changes::new(), vec![conflict]);
             }
             let conflict = if later.is_some() {
                 Some("changed since it came: it stays")
@@ -150,7 +159,16 @@ fn decide(kind: RecordKind, touched: &Touched, change: i64) -> Result<Option<Dec
                 .map(|(name, (_, shown))| (name, Change(None, Some(shown))))
                 .collect();
             linked(touched, &mut changes);
-            decision(&was.name, Some(Action::Create), changes, Vec::new())
+            let mut conflicts = Vec::new();
+            if was.manager.is_some() && touched.managed == 0 {
+                changes.remove(MANAGER);
+                conflicts.push("its manager is gone: it comes back without".to_owned());
+            }
+            if was.origin.is_some_and(|origin| !touched.owners.contains(&origin)) {
+                changes.remove(ORIGIN);
+                conflicts.push("its source has it no longer, or somebody else under its key: it comes back as made by hand".to_owned());
+            }
+            decision(&was.name, Some(Action::Create), changes, conflicts)
         }
         (Some(was), Some(now)) => {
             if !stayed {
@@ -172,6 +190,26 @@ fn decide(kind: RecordKind, touched: &Touched, change: i64) -> Result<Option<Dec
                 } else {
                     conflicts.push(format!("{name} was changed again since: it stays"));
                 }
+            }
+            for (connection, id) in &touched.lost {
+                conflicts.push(format!(
+                    "its link to {id} of {connection} was changed since, or is in use: it stays as it is"
+                ));
+            }
+            if changes.contains_key(MANAGER) && was.manager.is_some() && touched.managed == 0 {
+                changes.remove(MANAGER);
+                conflicts.push("the manager it had is gone: the one it has stays".to_owned());
+            }
+            // Whose it is, a link must say.
+            let owned_by = |state: &State| state.origin.is_none_or(|origin| touched.owners.contains(&origin));
+            if changes.contains_key(ORIGIN) && !owned_by(was) {
+                changes.remove(ORIGIN);
+                conflicts.push("the source it came from has it no longer: it stays whose it is".to_owned());
+            }
+            let owner = if changes.contains_key(ORIGIN) { was } else { now };
+            if !owned_by(owner) {
+                conflicts.push("it would lose the link to its source: it stays as it is".to_owned());
+                return decision(&now.name, None, Changes::new(), conflicts);
             }
             let fields = !changes.is_empty();
             linked(touched, &mut changes);
@@ -255,9 +293,20 @@ async fn touched(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let (made, back) = (of_kind(kind, MADE), of_kind(kind, BACK));
+    let (made, back) = (of_kind(kind, MADE), of_kind(kind, &back()));
     let name = |id: &str| format!("(SELECT c.name FROM connections c WHERE c.tenant = $1 AND c.id = {id})");
-    let member = if kind == RecordKind::User { "m.member_id" } else { "m.group_id" };
+    let member = if kind == RecordKind::User {
+        "m.member_id = texts.value"
+    } else {
+        "(m.group_id = texts.value OR m.member_id = texts.value)"
+    };
+    let managed = if kind == RecordKind::User {
+        "CASE WHEN EXISTS (SELECT 1 FROM users_was w WHERE w.tenant = $1 AND w.id = texts.value AND w.until = $2
+             AND (EXISTS (SELECT 1 FROM users b WHERE b.tenant = $1 AND b.id = w.manager)
+               OR EXISTS (SELECT 1 FROM users_was b WHERE b.tenant = $1 AND b.id = w.manager AND b.until = $2))) THEN 1 ELSE 0 END"
+    } else {
+        "0"
+    };
     let left = if kind == RecordKind::User {
         "(SELECT json(json_group_array(json_array(CASE WHEN w.left_at IS NULL THEN 0 ELSE 1 END, CASE WHEN l.left_at IS NULL THEN 0 ELSE 1 END)))
              FROM user_links_was w JOIN user_links l ON l.tenant = $1 AND l.connection = w.connection AND l.source_id = w.source_id
@@ -275,7 +324,7 @@ async fn touched(
                  ORDER BY w.until LIMIT 1),
              'now', (SELECT {} FROM {table} u WHERE u.tenant = $1 AND u.id = texts.value),
              'since', (SELECT u.since FROM {table} u WHERE u.tenant = $1 AND u.id = texts.value),
-             'held', CASE WHEN EXISTS (SELECT 1 FROM memberships m WHERE m.tenant = $1 AND {member} = texts.value AND m.since > $2)
+             'held', CASE WHEN EXISTS (SELECT 1 FROM memberships m WHERE m.tenant = $1 AND {member} AND m.since > $2)
                      OR EXISTS (SELECT 1 FROM {links} l WHERE l.tenant = $1 AND l.record = texts.value AND l.since > $2) THEN 1 ELSE 0 END,
              'made', (SELECT json(json_group_array(json_array({}, l.source_id))) FROM {links} l
                  WHERE l.tenant = $1 AND l.record = texts.value AND {made}),
@@ -283,13 +332,27 @@ async fn touched(
                  WHERE w.tenant = $1 AND w.record = texts.value AND {back}
                    AND NOT EXISTS (SELECT 1 FROM {links} l WHERE l.tenant = $1 AND l.connection = w.connection
                        AND l.source_id = w.source_id AND l.record = w.record)),
-             'left', {left}))
+             'lost', (SELECT json(json_group_array(json_array(connection, id))) FROM (
+                 SELECT {} AS connection, w.source_id AS id FROM {links}_was w
+                 WHERE w.tenant = $1 AND w.record = texts.value AND w.until = $2 AND NOT ({back})
+                   AND NOT EXISTS (SELECT 1 FROM {links} l WHERE l.tenant = $1 AND l.connection = w.connection
+                       AND l.source_id = w.source_id AND l.record = w.record)
+                 UNION SELECT {}, l.source_id FROM {links} l
+                 WHERE l.tenant = $1 AND l.record = texts.value AND l.since = $2 AND NOT ({made}))
+                 WHERE connection IS NOT NULL),
+             'left', {left},
+             'owners', (SELECT json(json_group_array(connection)) FROM (
+                 SELECT l.connection FROM {links} l WHERE l.tenant = $1 AND l.record = texts.value AND NOT ({made})
+                 UNION SELECT w.connection FROM {links}_was w WHERE w.tenant = $1 AND w.record = texts.value AND {back})),
+             'managed', {managed}))
          FROM json_each($3) texts",
         state_of(kind, "w"),
         state_of(kind, "w"),
         state_of(kind, "u"),
         name("l.connection"),
         name("w.connection"),
+        name("w.connection"),
+        name("l.connection"),
     );
     let query = write.query(sql).bind(tenant).bind(change).bind(rows(&ids)?);
     page(&query.fetch_one(&mut **write).await?)
@@ -297,7 +360,7 @@ async fn touched(
 
 fn conflict(kind: RecordKind, id: &str, name: &str, reason: String) -> Finding {
     Finding {
-        standing: Standing::Held,
+        standing: Standing::Kept,
         kind: kind.name().to_owned(),
         id: Some(id.to_owned()),
         name: Some(name.to_owned()),
@@ -345,7 +408,7 @@ pub(crate) async fn lines(
                     reason: reason.clone(),
                     changes: text(&changes, "line")?,
                     owns: 0,
-                    away: i64::from(action.takes_away()),
+                    away: away(action, &changes),
                 });
             }
             let Some(last) = last else { break };
@@ -356,8 +419,65 @@ pub(crate) async fn lines(
         }
     }
     conflicts.extend(taken_names(write, lease, change).await?);
+    conflicts.extend(managers(write, lease).await?);
     memberships(write, lease, change, &reason).await?;
     Ok(conflicts)
+}
+
+/// What the guard makes of a line: 1 where somebody loses something, 2 where a value is cleared.
+fn away(action: Action, changes: &Changes) -> i64 {
+    let cleared = |(name, Change(before, after)): (&String, &Change)| {
+        ![LEAVING, PATH, ORIGIN, LINKED].contains(&name.as_str()) && before.is_some() && after.is_none()
+    };
+    match action {
+        _ if action.takes_away() || action == Action::Unlink => 1,
+        Action::Update | Action::Reactivate if changes.iter().any(cleared) => 2,
+        _ => 0,
+    }
+}
+
+/// Who would go although he manages somebody who stays with him: he stays too.
+async fn managers(write: &mut Write, lease: Lease) -> Result<Vec<Finding>, StoreError> {
+    let mut conflicts = Vec::new();
+    loop {
+        let row = write
+            .query(
+                "SELECT json_group_array(json_array(record, name, report)) FROM (
+                 SELECT n.record, n.name, MIN(b.user_name) AS report FROM lines n
+                 JOIN users b ON b.tenant = $1 AND b.manager = n.record
+                 WHERE n.tenant = $1 AND n.run = $2 AND n.kind = 'user' AND n.action = 'delete'
+                   AND NOT EXISTS (SELECT 1 FROM lines o WHERE o.tenant = $1 AND o.run = $2 AND o.kind = 'user' AND o.source_id = b.id
+                       AND (o.action = 'delete' OR o.changes->'manager' IS NOT NULL))
+                 GROUP BY n.record, n.name ORDER BY n.record LIMIT 1000)",
+            )
+            .bind(lease.tenant)
+            .bind(lease.run)
+            .fetch_one(&mut **write)
+            .await?;
+        let held: Vec<(String, String, String)> = page(&row)?;
+        if held.is_empty() {
+            return Ok(conflicts);
+        }
+        let ids: Vec<_> = held.iter().map(|(id, _, _)| id).collect();
+        drop_lines(write, lease, rows(&ids)?).await?;
+        conflicts.extend(held.into_iter().map(|(id, name, report)| {
+            conflict(RecordKind::User, &id, &name, format!("manages {report}, who stays: it stays too"))
+        }));
+    }
+}
+
+/// Takes lines of users out of the plan again.
+async fn drop_lines(write: &mut Write, lease: Lease, ids: String) -> Result<(), StoreError> {
+    write
+        .query(
+            "DELETE FROM lines WHERE tenant = $1 AND run = $2 AND kind = 'user' AND source_id IN (SELECT value FROM json_each($3))",
+        )
+        .bind(lease.tenant)
+        .bind(lease.run)
+        .bind(ids)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
 }
 
 /// Names that would return to somebody while another has them by now: he stays as he is.
@@ -385,15 +505,7 @@ async fn taken_names(write: &mut Write, lease: Lease, change: i64) -> Result<Vec
             return Ok(conflicts);
         }
         let ids: Vec<_> = taken.iter().map(|(id, _, _)| id).collect();
-        write
-            .query(
-                "DELETE FROM lines WHERE tenant = $1 AND run = $2 AND kind = 'user' AND source_id IN (SELECT value FROM json_each($3))",
-            )
-            .bind(lease.tenant)
-            .bind(lease.run)
-            .bind(rows(&ids)?)
-            .execute(&mut **write)
-            .await?;
+        drop_lines(write, lease, rows(&ids)?).await?;
         conflicts.extend(taken.into_iter().map(|(id, name, wanted)| {
             conflict(
                 RecordKind::User,
@@ -439,8 +551,7 @@ async fn memberships(write: &mut Write, lease: Lease, change: i64, reason: &str)
         "{insert}, 'add', x.group_id, x.member_id, {}, $4, '{{}}', 0, 0 FROM memberships_was x
          WHERE x.tenant = $1 AND x.until = $2
            AND NOT EXISTS (SELECT 1 FROM memberships m WHERE m.tenant = $1 AND m.group_id = x.group_id AND m.member_id = x.member_id
-               AND m.owner = x.owner)
-           AND (x.owner = 0 OR EXISTS (SELECT 1 FROM connections c WHERE c.tenant = $1 AND c.id = x.owner))
+               AND (m.owner = x.owner OR m.owner = 0 AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.tenant = $1 AND c.id = x.owner)))
            AND (EXISTS (SELECT 1 FROM groups g WHERE g.tenant = $1 AND g.id = x.group_id) AND NOT {} OR {})
            AND ((EXISTS (SELECT 1 FROM users u WHERE x.kind = 'user' AND u.tenant = $1 AND u.id = x.member_id)
                  OR EXISTS (SELECT 1 FROM groups g WHERE x.kind = 'group' AND g.tenant = $1 AND g.id = x.member_id)) AND NOT {} OR {})
