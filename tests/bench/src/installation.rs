@@ -35,8 +35,10 @@ pub fn build() -> Result<PathBuf, Error> {
     let own = std::env::current_exe().map_err(system("find the target folder"))?;
     let target = own.ancestors().nth(2).unwrap_or(&own);
     say("building usher");
-    let build = ["build", "--release", "--locked", "-p", "usher-cli", "--bin", "usher", "--target-dir"];
-    child::run(cargo().current_dir(root()).args(build).arg(target))?;
+    // Both packages, of which only the one program is built: with the features that this one was built with.
+    let packages = ["-p", "usher-cli", "-p", "usher-bench", "--bin", "usher"];
+    let build = ["build", "--release", "--locked", "--target-dir"];
+    child::run(cargo().current_dir(root()).args(build).arg(target).args(packages))?;
     Ok(target.join("release").join(format!("usher{}", std::env::consts::EXE_SUFFIX)))
 }
 
