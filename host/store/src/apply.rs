@@ -153,6 +153,7 @@ impl Store {
         apply.deletions().await?;
         failpoint("apply.deletions");
         apply.mirror().await?;
+        apply.analyze(&["mirror_users", "mirror_members", "mirror_groups", "group_links"]).await?;
         failpoint("apply.mirror");
         apply.settle(applied).await?;
         close(&mut write, lease, applied.state, Some(applied.plan), applied.report, applied.now).await?;
@@ -426,13 +427,13 @@ impl Apply<'_> {
         .await?;
         self.lines(
             "UPDATE user_links SET owns = n.owns FROM lines n
-             WHERE n.tenant = $1 AND n.run = $3 AND n.kind = 'user' AND n.owns <> 0 AND $4 > 0
+             WHERE n.tenant = $1 AND n.run = $3 AND n.kind = 'user' AND n.owns <> 0 AND n.action <> 'create' AND $4 > 0
                AND user_links.tenant = $1 AND user_links.connection = $2 AND user_links.source_id = n.source_id",
         )
         .await?;
         self.lines(
             "UPDATE group_links SET owns = n.owns FROM lines n
-             WHERE n.tenant = $1 AND n.run = $3 AND n.kind = 'group' AND n.owns <> 0 AND $4 > 0
+             WHERE n.tenant = $1 AND n.run = $3 AND n.kind = 'group' AND n.owns <> 0 AND n.action <> 'create' AND $4 > 0
                AND group_links.tenant = $1 AND group_links.connection = $2 AND group_links.source_id = n.source_id",
         )
         .await?;
@@ -501,7 +502,8 @@ impl Apply<'_> {
             "UPDATE user_links SET manager_missing = CASE WHEN s.manager IS NOT NULL AND EXISTS (SELECT 1 FROM users u
                  WHERE u.tenant = $1 AND u.id = user_links.record AND u.manager IS NULL AND u.origin = $3) THEN 1 ELSE 0 END
              FROM staged_users s WHERE s.tenant = $1 AND s.read = $2 AND s.op IN (1, 4, 5)
-               AND user_links.tenant = $1 AND user_links.connection = $3 AND user_links.source_id = s.source_id",
+               AND user_links.tenant = $1 AND user_links.connection = $3 AND user_links.source_id = s.source_id
+               AND (user_links.manager_missing = 1 OR s.manager IS NOT NULL)",
         )
         .await?;
         Ok(())

@@ -190,8 +190,8 @@ impl Store {
             lease,
             read,
             &[
-                "UPDATE users SET edited = 2 WHERE tenant = $1 AND origin = $3 AND edited <> 0 AND $2 > 0",
-                "UPDATE groups SET edited = 2 WHERE tenant = $1 AND origin = $3 AND edited <> 0 AND $2 > 0",
+                "UPDATE users INDEXED BY users_edited SET edited = 2 WHERE tenant = $1 AND origin = $3 AND edited <> 0 AND $2 > 0",
+                "UPDATE groups INDEXED BY groups_edited SET edited = 2 WHERE tenant = $1 AND origin = $3 AND edited <> 0 AND $2 > 0",
             ],
         )
         .await
