@@ -53,7 +53,7 @@ impl Store {
             .bind(change)
             .fetch_optional(&mut *write)
             .await?;
-        let last: Option<i64> = row.map(|row| row.try_get(0)).transpose()?;
+        let last: Option<i64> = row.map(|row| row.try_get(0)).transpose()?.flatten();
         let at = last.filter(|last| (by.now..by.now + A_LITTLE).contains(last)).unwrap_or(by.now);
         let intent = text(&intent, "intent")?;
         let row = write
