@@ -77,6 +77,12 @@ pub enum Command {
     /// Plugins: methods and policies
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// How long history, plans and people left out are kept, and letting go of what is past that
+    Retention {
+        /// What to do
+        #[command(subcommand)]
+        command: Option<RetentionCommand>,
+    },
     /// The database: is it sound, a copy of it, and moving it to Postgres
     #[command(subcommand)]
     Database(DatabaseCommand),
@@ -85,6 +91,29 @@ pub enum Command {
     Completion {
         /// The shell
         shell: clap_complete::Shell,
+    },
+}
+
+/// Retention.
+#[derive(Debug, Subcommand)]
+pub enum RetentionCommand {
+    /// Show for how many days things are kept, and what is past them
+    Show,
+    /// Set for how many days things are kept
+    #[command(after_help = "Example:\n  usher retention set history=400 plans=30 left-out=30")]
+    Set {
+        /// history, plans or left-out, and a number of days
+        #[arg(value_name = "NAME=DAYS", required = true)]
+        days: Vec<String>,
+    },
+    /// Let go of what is past its days, as the end of every sync does
+    Apply {
+        /// Only show what would go
+        #[arg(long)]
+        dry_run: bool,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -421,6 +450,28 @@ pub enum UsersCommand {
         /// Don't ask
         #[arg(long)]
         yes: bool,
+    },
+    /// Erase a person everywhere, also from history, mirrors and plans; a keyed tombstone keeps the sources from bringing him back
+    #[command(after_help = "Examples:
+  usher users erase ann@acme.example     shows what goes, and asks for the name
+  usher users erase --list               erasures, by the run that stands for each
+  usher users erase --forget 12          whom run 12 erased may come in again")]
+    Erase {
+        /// A userName, e-mail address, source id or directory id; also of somebody who is only in history, or left out
+        #[arg(required_unless_present_any = ["list", "forget"])]
+        who: Option<String>,
+        /// For somebody who is only at a source: which
+        #[command(flatten)]
+        on: OnConnection,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+        /// List erasures
+        #[arg(long, conflicts_with_all = ["who", "forget"])]
+        list: bool,
+        /// Take the tombstones of an erasure away
+        #[arg(long, value_name = "RUN", conflicts_with = "who")]
+        forget: Option<i64>,
     },
     /// Say that a record of a source is a user made by hand
     #[command(after_help = "Example:\n  usher users link ann@acme.example 4711")]

@@ -125,7 +125,11 @@ impl Context {
         let runtime =
             Runtime::new(RuntimeOptions::new(cache)).map_err(|error| CliError::failed(words(&error)))?;
         let catalogue = Catalogue::new(store.clone(), runtime);
-        let host = Host::new(store, catalogue, self.clock.clone(), HostOptions::default());
+        // Where there is no key yet, nothing was sealed or erased with it.
+        let keyed = std::env::var_os("USHER_KEY").is_some() || self.data.join("key").is_file();
+        let key = if keyed { Some(self.key()?) } else { None };
+        let options = HostOptions { key, ..HostOptions::default() };
+        let host = Host::new(store, catalogue, self.clock.clone(), options);
         self.host = Some(host.clone());
         Ok(host)
     }

@@ -108,6 +108,7 @@ impl From<StoreError> for CliError {
                 match *what {
                     "connection" => Some("`usher status` shows the connections; `usher connect` makes one".to_owned()),
                     "tenant" => Some("`usher tenant list` shows the tenants; `usher tenant add` makes one".to_owned()),
+                    "tombstone" => Some("`usher users erase --list` shows the erasures".to_owned()),
                     "run" => Some("`usher runs list` shows the runs".to_owned()),
                     _ => None,
                 },
@@ -143,7 +144,12 @@ impl From<StoreError> for CliError {
                 "usage",
                 Some("give an empty database: `createdb NAME` makes one".to_owned()),
             ),
-            StoreError::Forgotten { from } => (
+            StoreError::Tombstones => (
+                Status::Usage,
+                "settings",
+                Some("give the key that they were erased with (USHER_KEY, or the file `key` in the data folder)".to_owned()),
+            ),
+            StoreError::Forgotten { from, .. } => (
                 Status::Usage,
                 "usage",
                 Some(match from {

@@ -241,6 +241,7 @@ impl Store {
             "UPDATE users SET origin = NULL, edited = 0 WHERE tenant = $1 AND origin = $2",
             "UPDATE groups SET origin = NULL, edited = 0 WHERE tenant = $1 AND origin = $2",
             "DELETE FROM memberships WHERE tenant = $1 AND owner = $2",
+            "DELETE FROM tombstones WHERE tenant = $1 AND connection = $2",
             "DELETE FROM connections WHERE tenant = $1 AND id = $2",
         ] {
             self.query(sql).bind(connection.tenant).bind(connection.id).execute(&mut **write).await?;

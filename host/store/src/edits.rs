@@ -28,7 +28,8 @@ pub struct By<'a> {
 pub(crate) struct Edit {
     pub(crate) write: Write,
     tenant: i64,
-    run: i64,
+    /// The run that stands for it.
+    pub(crate) run: i64,
     /// The change's number: what it puts there is there since then.
     pub(crate) change: i64,
     lines: Vec<LineRow>,

@@ -65,8 +65,12 @@ pub enum StoreError {
         id: String,
     },
     /// So far back nothing is known.
-    #[error("the history does not reach back that far")]
+    #[error("{what} is past recall: history is kept for {days} days")]
     Forgotten {
+        /// A run, or a time.
+        what: String,
+        /// For how many days the tenant keeps its history.
+        days: i64,
         /// From when on it is known, milliseconds since 1970; none where nothing is.
         from: Option<i64>,
     },
@@ -121,6 +125,9 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// Tombstones were made with another key, or there is none.
+    #[error("people were erased here with another key than the one that is given")]
+    Tombstones,
     /// A secret can't be unsealed with this key.
     #[error("a secret can't be unsealed: it was sealed with another key")]
     Sealed,

@@ -118,14 +118,21 @@ impl Store {
             .await?;
         let (change, forgotten): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
         if change < forgotten {
-            let row = self
-                .query("SELECT MIN(finished_at) FROM runs WHERE tenant = $1 AND change >= $2")
-                .bind(tenant)
-                .bind(forgotten)
-                .fetch_one(self.pool())
-                .await?;
-            return Err(StoreError::Forgotten { from: row.try_get(0)? });
+            return Err(self.forgotten(tenant, "that time".to_owned()).await?);
         }
         Ok(View { change: Some(change) })
+    }
+
+    /// The error for what is past recall, with the time from which on the history is known: the last forgotten change is what it begins with.
+    pub(crate) async fn forgotten(&self, tenant: i64, what: String) -> Result<StoreError, StoreError> {
+        let row = self
+            .query(
+                "SELECT MIN(r.finished_at) FROM runs r JOIN tenants t ON t.id = r.tenant WHERE t.id = $1 AND r.change >= t.forgotten",
+            )
+            .bind(tenant)
+            .fetch_one(self.pool())
+            .await?;
+        let days = self.retention(tenant).await?.history;
+        Ok(StoreError::Forgotten { what, days, from: row.try_get(0)? })
     }
 }

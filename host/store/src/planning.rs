@@ -62,6 +62,17 @@ pub struct DueStored {
     pub held_elsewhere: bool,
 }
 
+/// Somebody whom a run looks at and of whom only id and hash are kept, since he has been left out for long.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ShortRow {
+    /// The source id.
+    pub id: String,
+    /// Who left him out: `scope`, or a policy.
+    pub by: String,
+    /// The groups he is directly in.
+    pub groups: Vec<String>,
+}
+
 /// A group that the planner looks at.
 #[derive(Clone, Debug)]
 pub struct DueGroup {
@@ -218,6 +229,40 @@ impl Store {
         .fetch_one(self.pool())
         .await?;
         Ok(sqlx::Row::try_get::<i64, _>(&row, 0)? == 1)
+    }
+
+    /// Whether the connection has anybody left out of whom only id and hash are kept.
+    pub async fn has_short(&self, tenant: i64, connection: i64) -> Result<bool, StoreError> {
+        let row = self
+            .query(
+                "SELECT 1 FROM mirror_users WHERE tenant = $1 AND connection = $2 AND left_out_at IS NOT NULL AND raw IS NULL
+                   AND hash IS NOT NULL LIMIT 1",
+            )
+            .bind(tenant)
+            .bind(connection)
+            .fetch_optional(self.pool())
+            .await?;
+        Ok(row.is_some())
+    }
+
+    /// The next due users after an id of whom only id and hash are kept.
+    pub async fn due_short(&self, read: Read, after: &str, limit: i64) -> Result<Vec<ShortRow>, StoreError> {
+        let sql = "SELECT json_group_array(json_object('id', id, 'by', reviewer, 'groups', json(groups))) FROM (
+             SELECT s.source_id AS id, COALESCE(m.outcome->>'by', '') AS reviewer,
+                 (SELECT json_group_array(e.group_id) FROM (
+                     SELECT x.group_id FROM staged_members x WHERE x.tenant = $1 AND x.read = $2
+                         AND x.member_id = s.source_id AND x.kind = 'user' AND x.op <> 2
+                     UNION ALL
+                     SELECT y.group_id FROM mirror_members y WHERE y.tenant = $1 AND y.connection = $3
+                         AND y.member_id = s.source_id AND y.kind = 'user' AND NOT EXISTS (SELECT 1 FROM staged_members z
+                             WHERE z.tenant = $1 AND z.read = $2 AND z.group_id = y.group_id
+                               AND z.member_id = y.member_id AND z.kind = 'user')) e) AS groups
+             FROM staged_users s JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = s.source_id
+             WHERE s.tenant = $1 AND s.read = $2 AND s.op = 5 AND s.raw IS NULL AND s.source_id > $4
+               AND m.left_out_at IS NOT NULL AND m.raw IS NULL AND m.hash IS NOT NULL
+             ORDER BY s.source_id LIMIT $5)";
+        let row = self.of_read(sql, read).bind(after).bind(limit).fetch_one(self.pool()).await?;
+        page(&row)
     }
 
     /// The next due users after an id. `known` users are those of whom the source has something.

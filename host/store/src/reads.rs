@@ -230,17 +230,23 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// What is known by now of these users, staged or mirrored.
-    pub async fn known_users(&mut self, ids: &[&str]) -> Result<BTreeMap<String, Known>, StoreError> {
+    /// What is known by now of these users, staged or mirrored. `anew`: who has been left out for so long that only his hash is kept is not
+    /// known by it.
+    pub async fn known_users(
+        &mut self,
+        ids: &[&str],
+        anew: bool,
+    ) -> Result<BTreeMap<String, Known>, StoreError> {
         self.known(
             "SELECT json_group_array(json_array(id, hash, raw)) FROM (
                 SELECT texts.value AS id,
-                    CASE WHEN s.op IS NULL AND m.problem IS NULL THEN m.hash END AS hash,
+                    CASE WHEN s.op IS NULL AND m.problem IS NULL AND (m.raw IS NOT NULL OR $5 = 0) THEN m.hash END AS hash,
                     CASE WHEN s.op = 1 THEN s.raw WHEN s.op IN (2, 3) THEN NULL ELSE m.raw END AS raw
                 FROM json_each($4) texts
                 LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $2 AND m.source_id = texts.value
                 LEFT JOIN staged_users s ON s.tenant = $1 AND s.read = $3 AND s.source_id = texts.value)",
             ids,
+            anew,
         )
         .await
     }
@@ -250,12 +256,13 @@ impl Staging {
         self.known(
             "SELECT json_group_array(json_array(id, hash, raw)) FROM (
                 SELECT texts.value AS id,
-                    CASE WHEN s.op IS NULL AND m.problem IS NULL THEN m.hash END AS hash,
+                    CASE WHEN s.op IS NULL AND m.problem IS NULL AND (m.raw IS NOT NULL OR $5 = 0) THEN m.hash END AS hash,
                     CASE WHEN s.op = 1 THEN s.raw WHEN s.op IN (2, 3) THEN NULL ELSE m.raw END AS raw
                 FROM json_each($4) texts
                 LEFT JOIN mirror_groups m ON m.tenant = $1 AND m.connection = $2 AND m.source_id = texts.value
                 LEFT JOIN staged_groups s ON s.tenant = $1 AND s.read = $3 AND s.source_id = texts.value)",
             ids,
+            false,
         )
         .await
     }
@@ -264,6 +271,7 @@ impl Staging {
         &mut self,
         sql: &'static str,
         ids: &[&str],
+        anew: bool,
     ) -> Result<BTreeMap<String, Known>, StoreError> {
         let row = self
             .write
@@ -272,6 +280,7 @@ impl Staging {
             .bind(self.read.connection)
             .bind(self.read.id)
             .bind(rows(&ids)?)
+            .bind(i64::from(anew))
             .fetch_one(&mut *self.write)
             .await?;
         let page: Vec<(String, Option<String>, Option<String>)> = crate::database::page(&row)?;

@@ -21,6 +21,8 @@ pub enum Intent {
     Disconnect,
     /// What another one did is taken back.
     Undo,
+    /// A person was erased.
+    Erase,
 }
 
 /// How far a run has come.
@@ -207,6 +209,16 @@ impl Store {
             .fetch_all(self.pool())
             .await?;
         rows.iter().map(run).collect()
+    }
+
+    /// The newest run's number; 0 where there was none.
+    pub async fn newest_run(&self, tenant: i64) -> Result<i64, StoreError> {
+        let row = self
+            .query("SELECT COALESCE(MAX(id), 0) FROM runs WHERE tenant = $1")
+            .bind(tenant)
+            .fetch_one(self.pool())
+            .await?;
+        Ok(row.try_get(0)?)
     }
 
     /// One run.

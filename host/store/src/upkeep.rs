@@ -13,8 +13,10 @@ use usher_model::content_hash;
 const PAGE: i64 = 1000;
 
 /// Every table, those that others refer to first.
-const TABLES: [&str; 32] = [
+const TABLES: [&str; 34] = [
     "tenants",
+    "retention",
+    "tombstones",
     "connections",
     "plugin_storage",
     "secrets",
@@ -167,13 +169,16 @@ impl Store {
 
     /// Mirrored records that don't carry the hash of their text: tenant, connection, source id.
     async fn damaged(&self, table: &str) -> Result<Vec<(i64, i64, String)>, StoreError> {
+        // Of who has been left out for long only the hash is kept.
+        let kept =
+            if table == "mirror_users" { "AND NOT (raw IS NULL AND left_out_at IS NOT NULL)" } else { "" };
         let mut damaged = Vec::new();
         let mut after = (0_i64, 0_i64, String::new());
         loop {
             let sql = format!(
                 "SELECT json_group_array(json_array(tenant, connection, source_id, hash, raw)) FROM (
                  SELECT tenant, connection, source_id, hash, raw FROM {table}
-                 WHERE (tenant, connection, source_id) > ($1, $2, $3) ORDER BY tenant, connection, source_id LIMIT $4)"
+                 WHERE (tenant, connection, source_id) > ($1, $2, $3) {kept} ORDER BY tenant, connection, source_id LIMIT $4)"
             );
             let row = self
                 .query(sql)

@@ -7,6 +7,8 @@ use crate::database::Store;
 use crate::error::StoreError;
 use chacha20poly1305::aead::{Aead, Generate, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 use sqlx::Row;
 use std::fmt;
 use std::io::Write as _;
@@ -80,6 +82,22 @@ impl VaultKey {
         }
         let text = Zeroizing::new(std::fs::read_to_string(file).map_err(failed)?);
         Self::from_hex(&text, &place)
+    }
+
+    /// A keyed hash of a list of texts, hex: HMAC-SHA-256 under a key derived from this one.
+    pub(crate) fn mark(&self, parts: &[&str]) -> Result<String, StoreError> {
+        let under =
+            |key: &[u8]| <Hmac<Sha256> as KeyInit>::new_from_slice(key).map_err(|_| StoreError::Sealed);
+        let mut deriving = under(self.0.as_slice())?;
+        deriving.update(b"usher tombstones 1");
+        let derived = Zeroizing::new(<[u8; 32]>::from(deriving.finalize().into_bytes()));
+        let mut marking = under(derived.as_slice())?;
+        for part in parts {
+            // With its length, so that no two lists read the same.
+            marking.update(&(part.len() as u64).to_be_bytes());
+            marking.update(part.as_bytes());
+        }
+        Ok(hex(&marking.finalize().into_bytes()))
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {

@@ -1,15 +1,16 @@
 //! Who is no longer at the source: only from a sealed read, and where the source lives while it is read, only by asking for each one.
 
+use crate::admit::Admission;
 use crate::fault::Fault;
 use crate::host::Host;
 use crate::progress::{Phase, Progress};
 use crate::read::{Patience, Sealed};
-use crate::stage::{WITHOUT_BASE, stage};
+use crate::stage::{Taking, WITHOUT_BASE, stage};
 use usher_model::MemberKind;
 use usher_runtime::contract::model::ObjectRef;
 use usher_runtime::contract::source::{Change, Presence};
 use usher_runtime::{Absence, Method};
-use usher_store::{Lease, StagedGroup, StagedUser};
+use usher_store::{Lease, StagedGroup, StagedUser, Tombstones};
 
 /// References asked for in one call: Graph's `$batch` holds 20, LDAP filters a few hundred.
 const BATCH: i64 = 200;
@@ -29,6 +30,7 @@ pub struct Prover<'a> {
     pub method: &'a mut Method,
     pub lease: Lease,
     pub sealed: &'a mut Sealed,
+    pub tombstones: &'a Tombstones,
     pub progress: &'a dyn Progress,
 }
 
@@ -66,6 +68,30 @@ impl Prover<'_> {
             store.forget_gone(lease, read).await?;
         }
         Ok(notes)
+    }
+
+    /// Fetches who has been left out for so long that only his id is kept, where the scope holds him now and it may let him in: where the scope
+    /// was what left him out, or where `surroundings` are what policies go by. Of a frozen source they were read anew already.
+    pub async fn fetch_left_out(&mut self, admission: &Admission, surroundings: bool) -> Result<(), Fault> {
+        if matches!(self.absence, Absence::Snapshot) {
+            return Ok(());
+        }
+        let mut after = String::new();
+        loop {
+            let short = self.host.store.due_short(self.sealed.read, &after, BATCH).await?;
+            let Some(last) = short.last() else { break };
+            after.clone_from(&last.id);
+            let wanted: Vec<_> = short
+                .iter()
+                .filter(|row| surroundings || row.by == "scope")
+                .filter(|row| admission.scope.holds_user(admission.places(&row.groups)))
+                .map(|row| user_ref(&row.id))
+                .collect();
+            if !wanted.is_empty() {
+                self.ask(wanted, Doubt::IsNew).await?;
+            }
+        }
+        self.sealed.recount(&self.host.store).await
     }
 
     async fn confirm(&mut self, notes: &mut Vec<String>) -> Result<(), Fault> {
@@ -181,7 +207,13 @@ impl Prover<'_> {
         }
         staging.users(&users).await?;
         staging.groups(&groups).await?;
-        stage(&mut staging, self.plugin, self.sealed.read.incremental, here).await?;
+        let taking = Taking {
+            plugin: self.plugin,
+            incremental: self.sealed.read.incremental,
+            anew: false,
+            tombstones: self.tombstones,
+        };
+        stage(&mut staging, taking, here).await?;
         staging.commit(None, &self.sealed.storage).await?;
         Ok(unknown)
     }

@@ -137,6 +137,9 @@ impl From<StoreError> for Fault {
         }
         let advice = match error {
             StoreError::Locked { engine, .. } => StoreError::about_locks(engine),
+            StoreError::Tombstones => {
+                "give the key that people were erased with (USHER_KEY, or the file `key` in the data folder): without it they would come in again"
+            }
             StoreError::LeaseLost => "another host or run took over; nothing of this run was written",
             StoreError::Unreadable { .. } | StoreError::Damaged { .. } => {
                 "nothing was changed; `usher database check` finds what is damaged, and heals what comes from a source"

@@ -9,7 +9,7 @@ use usher_runtime::contract::model::Problem;
 use usher_runtime::contract::source::Report as CheckReport;
 use usher_runtime::{Limits, Method, Policy};
 use usher_services::{Clock, Services};
-use usher_store::{Connection, Store};
+use usher_store::{Connection, Store, VaultKey};
 
 /// How a host is set up.
 #[derive(Clone, Debug)]
@@ -20,11 +20,13 @@ pub struct HostOptions {
     pub policy_limits: Limits,
     /// Pages that a read may have. A method that never seals ends here; 1,000 changes a page leave room for a hundred million.
     pub pages: u64,
+    /// The key that people who were erased are known again by; none where there is none yet.
+    pub key: Option<VaultKey>,
 }
 
 impl Default for HostOptions {
     fn default() -> Self {
-        Self { method_limits: Limits::method(), policy_limits: Limits::policy(), pages: 100_000 }
+        Self { method_limits: Limits::method(), policy_limits: Limits::policy(), pages: 100_000, key: None }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::catalogue::Entry;
 use crate::fault::{Class, Fault};
 use crate::host::Host;
 use crate::progress::{Phase, Progress};
-use crate::stage::stage;
+use crate::stage::{Taking, stage};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use usher_model::Digester;
@@ -14,7 +14,7 @@ use usher_runtime::contract::model::{Counts, Fault as Answer};
 use usher_runtime::contract::source::{Coverage, Next, Position};
 use usher_runtime::{CallError, Method};
 use usher_services::Services;
-use usher_store::{Connection, Lease, OpenRead, Read, Sighting, Store, UnknownRecord};
+use usher_store::{Connection, Lease, OpenRead, Read, Sighting, Store, Tombstones, UnknownRecord};
 
 /// A throttled source is waited for in the host up to this long; longer waits end the run, which goes on by its token.
 const WAIT: Duration = Duration::from_secs(30);
@@ -68,6 +68,10 @@ pub struct Reader<'a> {
     pub fingerprint: &'a str,
     /// The cursor to begin from, if the fingerprint is that of the last applied read.
     pub cursor: Option<&'a str>,
+    /// Whether who has been left out for long is read anew, of whom only a hash is kept.
+    pub anew: bool,
+    /// Who was erased here.
+    pub tombstones: &'a Tombstones,
     pub progress: &'a dyn Progress,
 }
 
@@ -98,7 +102,12 @@ impl Reader<'_> {
     }
 
     fn basis(&self, cursor: Option<&str>) -> String {
-        Digester::new().part(self.fingerprint).part(cursor.unwrap_or_default()).finish().short()
+        let mut digest = Digester::new();
+        digest.part(self.fingerprint).part(cursor.unwrap_or_default());
+        if self.anew {
+            digest.part("anew");
+        }
+        digest.finish().short()
     }
 
     async fn attempt(&self, cursor: Option<&str>, fresh: bool) -> Result<Ended, Fault> {
@@ -161,7 +170,8 @@ impl Reader<'_> {
         }
         let read = pages.open.read;
         let mut staging = self.host.store.stage(self.lease, read).await?;
-        stage(&mut staging, plugin, incremental, page.changes).await?;
+        let taking = Taking { plugin, incremental, anew: self.anew, tombstones: self.tombstones };
+        stage(&mut staging, taking, page.changes).await?;
         let mut storage = pages.open.storage.clone();
         storage.extend(self.services.changes());
         match page.next {

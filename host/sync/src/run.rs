@@ -15,8 +15,10 @@ use crate::times::Times;
 use std::collections::BTreeMap;
 use usher_model::Digester;
 use usher_planner::Hold;
+use usher_runtime::Absence;
 use usher_store::{
-    Applied, Connection, Intent, Lease, NewRun, Run, RunState, Standing, State, StoreError, Tally, failpoint,
+    Applied, Connection, Finding, Intent, Lease, NewRun, Run, RunState, Standing, State, StoreError, Tally,
+    failpoint,
 };
 
 /// Whether a plan may be applied.
@@ -94,7 +96,21 @@ impl Host {
         let ended = self.attempt(&request, lease, times, &mut report).await;
         drop(renewal);
         self.conclude(lease, ended, &mut report, times.stamp(self)).await;
+        if report.applied && !times.leapt() {
+            self.tidy(lease, times.stamp(self)).await;
+        }
         Ok(report)
+    }
+
+    /// Lets go of what is past its days. The run is done, whatever comes of this.
+    async fn tidy(&self, lease: Lease, now: i64) {
+        match self.store.apply_retention(lease.tenant, now).await {
+            // Whoever runs by now does it at his end.
+            Ok(_) | Err(StoreError::AlreadyRunning { .. }) => {}
+            Err(error) => {
+                tracing::warn!(run = lease.run, %error, "what is past its days is still kept");
+            }
+        }
     }
 
     /// Keeps the end of a run that failed.
@@ -138,6 +154,17 @@ impl Host {
         let scope = serde_json::to_string(&connection.scope).unwrap_or_default();
         let basis = Digester::new().part(chain.digest()).part(chain.day()).part(&scope).finish().short();
         let same_ground = connection.fingerprint.as_ref() == Some(&fingerprint);
+        let reviewed_anew = connection.admitted_by.as_ref() != Some(&basis);
+        let tombstones =
+            store.tombstones(self.options.key.as_ref(), connection.tenant, connection.id).await?;
+        // Of who has been left out for long only a hash is kept. Where a verdict may have changed he is read anew: with everybody, or if it rests on
+        // more than himself and the source can be asked, one by one.
+        let absence = entry.plugin.about().absence;
+        let surroundings = chain.reads().groups || chain.reads().manager;
+        let short = store.has_short(connection.tenant, connection.id).await?;
+        let unasked =
+            matches!(absence, Absence::Snapshot) && (surroundings || connection.scope.chosen.is_some());
+        let anew = short && (reviewed_anew || !same_ground || unasked);
         let reader = Reader {
             host: self,
             connection,
@@ -145,7 +172,9 @@ impl Host {
             services: &services,
             lease,
             fingerprint: &fingerprint,
-            cursor: connection.cursor.as_deref().filter(|_| same_ground),
+            cursor: connection.cursor.as_deref().filter(|_| same_ground && !anew),
+            anew,
+            tombstones: &tombstones,
             progress: request.progress,
         };
         let mut sealed = reader.read().await?;
@@ -154,10 +183,11 @@ impl Host {
         let mut prover = Prover {
             host: self,
             plugin: &connection.method,
-            absence: entry.plugin.about().absence,
+            absence,
             method: &mut method,
             lease,
             sealed: &mut sealed,
+            tombstones: &tombstones,
             progress: request.progress,
         };
         report.notes.extend(prover.prove().await?);
@@ -168,6 +198,19 @@ impl Host {
                 "{}: {}; as long as it can't be told which record that is, nobody is removed",
                 record.place, record.why
             ));
+        }
+        let erased = store.count_erased(read).await?;
+        if erased > 0 {
+            let finding = Finding {
+                standing: Standing::Skipped,
+                kind: "user".to_owned(),
+                id: None,
+                name: None,
+                reason: "erased: who was erased here stays out".to_owned(),
+                place: None,
+            };
+            let findings = vec![finding; usize::try_from(erased).unwrap_or(0)];
+            store.add_findings(lease.tenant, lease.run, &findings).await?;
         }
         if !sealed.unknown.is_empty() {
             let findings: Vec<_> = sealed
@@ -189,7 +232,6 @@ impl Host {
             store.take_edits(lease, read).await?;
         }
         let admission = admit::groups(self, lease, read, &mut chain, &connection.scope).await?;
-        let reviewed_anew = connection.admitted_by.as_ref() != Some(&basis);
         let moved = store.graph_changed(read).await?;
         let everything = reviewed_anew || !same_ground || moved || chain.reads().manager;
         if everything {
@@ -201,6 +243,19 @@ impl Host {
         // Also where everybody is due: that is everybody whom the source has, and who was edited may have left it.
         store.edited_due(lease, read).await?;
         failpoint("admit.due");
+        if short {
+            let mut prover = Prover {
+                host: self,
+                plugin: &connection.method,
+                absence,
+                method: &mut method,
+                lease,
+                sealed: &mut sealed,
+                tombstones: &tombstones,
+                progress: request.progress,
+            };
+            prover.fetch_left_out(&admission, surroundings).await?;
+        }
         let planner = Planner::new(self, connection, lease, &sealed, request.progress).await?;
         store.leavers_due(lease, read, planner.leaves_by).await?;
         let first = connection.admitted_by.is_none();

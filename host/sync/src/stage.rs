@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use usher_model::{Group, MANAGER, MemberKind, User, content_hash, fold};
 use usher_runtime::contract::model::{Group as WireGroup, ObjectRef, User as WireUser};
 use usher_runtime::contract::source::Change;
-use usher_store::{Known, StagedGroup, StagedMember, StagedUser, Staging, UnknownRecord};
+use usher_store::{Known, StagedGroup, StagedMember, StagedUser, Staging, Tombstones, UnknownRecord};
 
 /// Where a change stands that came for a record nobody has described: it is looked up when the read is sealed.
 pub const WITHOUT_BASE: &str = "a change without the record";
@@ -15,6 +15,19 @@ const SEEN: i64 = 0;
 const PUT: i64 = 1;
 const GONE: i64 = 2;
 const UNREADABLE: i64 = 3;
+
+/// How changes are taken up.
+#[derive(Clone, Copy)]
+pub struct Taking<'a> {
+    /// The plugin's id.
+    pub plugin: &'a str,
+    /// Whether the read began from a cursor.
+    pub incremental: bool,
+    /// Whether who has been left out for long is read anew.
+    pub anew: bool,
+    /// Who was erased here.
+    pub tombstones: &'a Tombstones,
+}
 
 /// How a problem is stored.
 pub fn problem(standing: &str, why: &str) -> String {
@@ -83,8 +96,7 @@ struct Page<'a> {
     /// Groups whose list begins in this page.
     begun: BTreeSet<String>,
     unknown: Vec<UnknownRecord>,
-    plugin: &'a str,
-    incremental: bool,
+    taking: Taking<'a>,
 }
 
 fn parse<T: serde::de::DeserializeOwned>(raw: Option<&String>) -> Option<T> {
@@ -105,6 +117,9 @@ impl Page<'_> {
         let staged = match parse(raw) {
             Some::<User>(mut user) => {
                 user.apply(convert::user_patch(change));
+                if user.text(MANAGER).is_some_and(|manager| self.taking.tombstones.names(manager)) {
+                    user.attributes.remove(MANAGER);
+                }
                 put_user(&user, known.filter(|_| staged.is_none()))
             }
             None => without(
@@ -157,13 +172,39 @@ impl Page<'_> {
     }
 
     fn member(&mut self, group: String, member: String, kind: MemberKind, op: i64) {
+        let veiled = (kind == MemberKind::User).then(|| self.taking.tombstones.veil(&member)).flatten();
+        let (member, op) = veiled.map_or((member, op), |veiled| (veiled, SEEN));
         self.members.insert((group, member, kind.name()), op);
     }
 
+    /// What stands for a user who was erased here: a row that says nothing, which the seal's counts want.
+    fn veil(&mut self, change: &Change) -> bool {
+        let id = match change {
+            Change::User(user) | Change::UserPatch(user) => &user.id,
+            Change::UserGone(id) => id,
+            Change::Unreadable(bad) => match &bad.what {
+                Some(ObjectRef::User(id)) => id,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        let Some(veiled) = self.taking.tombstones.veil(id) else { return false };
+        self.users.insert(veiled.clone(), without(&veiled, SEEN, None));
+        true
+    }
+
     fn take(&mut self, change: Change) -> Result<(), Fault> {
+        // A full read that says that something is gone is the plugin's fault, whoever it is.
+        let wrong = matches!(change, Change::UserGone(_)) && !self.taking.incremental;
+        if !wrong && self.veil(&change) {
+            return Ok(());
+        }
         match change {
             Change::User(user) => {
-                let user = convert::user(user);
+                let mut user = convert::user(user);
+                if user.text(MANAGER).is_some_and(|manager| self.taking.tombstones.names(manager)) {
+                    user.attributes.remove(MANAGER);
+                }
                 let known = self.known_users.get(&user.id).filter(|_| !self.users.contains_key(&user.id));
                 self.users.insert(user.id.clone(), put_user(&user, known));
             }
@@ -182,7 +223,7 @@ impl Page<'_> {
                     .slices
                     .get(&slice.group)
                     .map_or_else(|| self.open.contains(&slice.group), |done| !done);
-                if self.incremental && !goes_on {
+                if self.taking.incremental && !goes_on {
                     self.begin_list(&slice.group);
                 }
                 for (member, kind) in slice.members {
@@ -190,9 +231,11 @@ impl Page<'_> {
                 }
                 self.slices.insert(slice.group, slice.last);
             }
-            Change::MemberGone(_) | Change::UserGone(_) | Change::GroupGone(_) if !self.incremental => {
+            Change::MemberGone(_) | Change::UserGone(_) | Change::GroupGone(_)
+                if !self.taking.incremental =>
+            {
                 return Err(Fault::plugin(
-                    self.plugin,
+                    self.taking.plugin,
                     "a full read said that something is gone; absence is proven by what it doesn't hand over",
                 ));
             }
@@ -221,12 +264,7 @@ impl Page<'_> {
 }
 
 /// Puts the changes of one page into the overlay, in their order.
-pub async fn stage(
-    staging: &mut Staging,
-    plugin: &str,
-    incremental: bool,
-    changes: Vec<Change>,
-) -> Result<(), Fault> {
+pub async fn stage(staging: &mut Staging, taking: Taking<'_>, changes: Vec<Change>) -> Result<(), Fault> {
     let mut user_ids = BTreeSet::new();
     let mut group_ids = BTreeSet::new();
     let mut listed = BTreeSet::new();
@@ -246,8 +284,11 @@ pub async fn stage(
     }
     let user_ids: Vec<_> = user_ids.into_iter().collect();
     let group_ids: Vec<_> = group_ids.into_iter().collect();
-    let known_users =
-        if user_ids.is_empty() { BTreeMap::new() } else { staging.known_users(&user_ids).await? };
+    let known_users = if user_ids.is_empty() {
+        BTreeMap::new()
+    } else {
+        staging.known_users(&user_ids, taking.anew).await?
+    };
     let known_groups =
         if group_ids.is_empty() { BTreeMap::new() } else { staging.known_groups(&group_ids).await? };
     let listed: Vec<_> = listed.into_iter().collect();
@@ -262,8 +303,7 @@ pub async fn stage(
         open,
         begun: BTreeSet::new(),
         unknown: Vec::new(),
-        plugin,
-        incremental,
+        taking,
     };
     for change in changes {
         page.take(change)?;

@@ -43,6 +43,11 @@ impl Times {
         self.last.filter(|last| *last > now && last - now <= LEAP_DAYS * DAY_MS).unwrap_or(now)
     }
 
+    /// Whether so much time has passed since the last run that a clock may be wrong: then nothing is let go for its age.
+    pub fn leapt(&self) -> bool {
+        self.last.is_some_and(|last| self.began - last > LEAP_DAYS * DAY_MS)
+    }
+
     /// What is to be said of a clock that is behind. Clocks that nobody keeps in step differ by minutes.
     pub fn note(&self) -> Option<String> {
         let last = self.last.filter(|last| last - self.began > HOUR_MS)?;

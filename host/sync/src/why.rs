@@ -228,7 +228,16 @@ impl Host {
                 format!("correct {place}"),
             )));
         }
-        let Some(raw) = &mirror.raw else { return Ok(None) };
+        let Some(raw) = &mirror.raw else {
+            // Of who has been left out for long only the id is kept.
+            let out = mirror.outcome.as_ref().filter(|outcome| outcome.decision == Verdict::LeaveOut);
+            return Ok(out.map(|outcome| {
+                steps.push(step(outcome.by.clone(), Some(false), outcome.reason.clone()));
+                let change =
+                    "the scope, a policy or his groups would have to let him in: then he is read anew";
+                (outcome.words(), change.to_owned())
+            }));
+        };
         let ground = Admission::now(self, connection).await?;
         let names = ground.names(&mirror.groups);
         let direct = if names.is_empty() { "no group".to_owned() } else { names.join(", ") };

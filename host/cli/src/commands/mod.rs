@@ -4,10 +4,12 @@ mod changes;
 mod connect;
 mod database;
 mod demo;
+mod erase;
 mod groups;
 mod import;
 mod plugin;
 mod policy;
+mod retention;
 mod runs;
 mod status;
 mod sync;
@@ -38,6 +40,7 @@ pub async fn run(command: Command, context: &mut Context) -> Result<Status, CliE
         Command::Groups(command) => groups::groups(command, context).await,
         Command::Policy(command) => policy::policy(command, context).await,
         Command::Plugin(command) => plugin::plugin(command, context).await,
+        Command::Retention { command } => retention::retention(command, context).await,
         Command::Database(command) => database::database(command, context).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();

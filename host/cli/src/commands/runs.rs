@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::{CliError, Status};
 use crate::{given, show};
 use serde_json::{Value as Json, json};
-use usher_store::{ChangeFilter, Run, RunState};
+use usher_store::{ChangeFilter, Intent, Run, RunState};
 use usher_sync::Report;
 
 fn run_json(run: &Run) -> Json {
@@ -74,6 +74,7 @@ pub async fn runs(command: RunsCommand, context: &mut Context) -> Result<Status,
             if context.console.is_json() {
                 let mut value = match &report {
                     Some(report) => show::report_json(report, &findings),
+                    None if run.intent == Intent::Erase => run.report.clone().unwrap_or_default(),
                     None => {
                         json!({ "fault": run.report.as_ref().and_then(|report| report.get("fault").cloned()) })
                     }
@@ -121,6 +122,12 @@ pub async fn runs(command: RunsCommand, context: &mut Context) -> Result<Status,
                     }
                     if let Some(fault) = &report.fault {
                         context.console.line(format!("failed: {} ({})", fault.message, fault.class));
+                    }
+                }
+                None if run.intent == Intent::Erase => {
+                    let counts = run.report.as_ref().and_then(|report| report.get("erased")?.as_object());
+                    for (what, count) in counts.into_iter().flatten().filter(|(_, count)| count.is_u64()) {
+                        context.console.line(format!("  {count:>6} {what}"));
                     }
                 }
                 None if run.state != RunState::Running && run.report.is_none() => {}

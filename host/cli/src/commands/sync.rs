@@ -8,7 +8,7 @@ use crate::show;
 use serde_json::json;
 use std::sync::Mutex;
 use usher_planner::Hold;
-use usher_store::{Connection, Intent, Run, State};
+use usher_store::{Connection, Intent, Run, State, StoreError};
 use usher_sync::{Class, Consent, Host, Progress, Report, RunRequest, RunResult, UndoRequest};
 
 /// Reasons for holding a plan that are shown before the rest is only counted.
@@ -202,10 +202,24 @@ pub async fn sync(args: SyncArgs, context: &mut Context) -> Result<Status, CliEr
 /// Takes back a run.
 pub async fn undo(run: i64, agreement: &Agreement, context: &mut Context) -> Result<Status, CliError> {
     let tenant = context.tenant().await?;
-    let run = context.store().await?.run(tenant.id, run).await?;
+    let store = context.store().await?;
+    let run = match store.run(tenant.id, run).await {
+        Err(StoreError::NotFound { .. }) if (1..=store.newest_run(tenant.id).await?).contains(&run) => {
+            let days = store.retention(tenant.id).await?;
+            return Err(CliError::usage(
+                format!(
+                    "run {run} is past recall: history is kept for {} days, plans for {}",
+                    days.history, days.plans
+                ),
+                "`usher runs list` shows the runs; `usher retention set` keeps them longer from now on",
+            ));
+        }
+        found => found?,
+    };
     let why_not = match run.intent {
         _ if !run.applied => Some("it changed nothing"),
         Intent::Disconnect => Some("a connection that was removed is connected again, not undone"),
+        Intent::Erase => Some("who was erased is gone for good"),
         _ => None,
     };
     if let Some(why) = why_not {
@@ -214,6 +228,7 @@ pub async fn undo(run: i64, agreement: &Agreement, context: &mut Context) -> Res
             "`usher runs list` shows the runs, `usher runs changes` what they changed",
         ));
     }
+    store.recalls(tenant.id, &run).await?;
     agreed(&Act::Undo(tenant.id, &run), agreement, context).await
 }
 

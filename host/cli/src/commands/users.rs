@@ -89,6 +89,10 @@ pub async fn users(command: UsersCommand, context: &mut Context) -> Result<Statu
             store.remove_user(context.by().await?, &user).await?;
             done(context, &json!({ "removed": user.id }), &format!("{} is gone.", user.user_name));
         }
+        UsersCommand::Erase { who, on, yes, list, forget } => {
+            let asked = super::erase::Asked { who, connection: on.connection, yes, list, forget };
+            return super::erase::erase(asked, context).await;
+        }
         UsersCommand::Link { who, source_id, on } => {
             let user = one(&store, tenant.id, View::NOW, &who).await?;
             let connection = context.connection(on.connection.as_deref()).await?;

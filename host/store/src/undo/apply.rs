@@ -44,8 +44,13 @@ impl Store {
             .await?;
         match row.try_get::<Option<i64>, _>(0)? {
             Some(change) if change > row.try_get(1)? => Ok(change),
-            _ => Err(StoreError::Forgotten { from: None }),
+            _ => Err(self.forgotten(tenant, format!("run {}", of.id)).await?),
         }
+    }
+
+    /// Whether what a run did is still known, so that it can be taken back. [`StoreError::Forgotten`] where it isn't.
+    pub async fn recalls(&self, tenant: i64, of: &Run) -> Result<(), StoreError> {
+        self.change_of(tenant, of).await.map(drop)
     }
 
     /// What the run before this one of the same connection stood on, if there was one: settings, scope and rules.

@@ -1,0 +1,213 @@
+//! How long a tenant keeps what it could do without: history, plans that nobody applied, and what the source says of people who are left out.
+//!
+//! What goes, goes in one transaction in which no run of the tenant can begin. The newest run stays, so that no number is given twice, and so
+//! do those that others lean on: the last forgotten change, with which the history begins, and of each connection the last applied run.
+
+use crate::database::{Store, Write};
+use crate::error::StoreError;
+use sqlx::Row;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// For how many days things are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Applied runs with their lines and findings, and the directory as it was.
+    pub history: i64,
+    /// Runs that were not applied, and overlays that nothing came of.
+    pub plans: i64,
+    /// What the source says of people who are left out.
+    pub left_out: i64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { history: 400, plans: 30, left_out: 30 }
+    }
+}
+
+/// How much is past its days.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Applied runs.
+    pub runs: u64,
+    /// Rows of the directory as it was.
+    pub rows: u64,
+    /// Runs that were not applied.
+    pub plans: u64,
+    /// Overlays of reads that nothing came of.
+    pub reads: u64,
+    /// People left out of whom more was kept than source id and hash.
+    pub left_out: u64,
+    /// Findings of applied runs about people left out.
+    pub findings: u64,
+}
+
+impl Expired {
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Runs of which the history is forgotten; `$2` is the last such change.
+const FORGOTTEN: &str =
+    "SELECT r.id FROM runs r WHERE r.tenant = $1 AND r.change IS NOT NULL AND r.change <= $2";
+/// Runs that came to nothing, and ended at `$2` or before.
+const PLANS: &str = "SELECT r.id FROM runs r WHERE r.tenant = $1 AND r.applied = 0 AND r.state <> 'running'
+    AND COALESCE(r.finished_at, r.started_at) <= $2";
+/// The number that the next run counts on.
+const NEWEST: &str = "(SELECT MAX(n.id) FROM runs n WHERE n.tenant = $1)";
+/// Linked people aren't left out: they are in, or leaving.
+const LINKED: &str =
+    "EXISTS (SELECT 1 FROM user_links l WHERE l.tenant = $1 AND l.connection = mirror_users.connection
+    AND l.source_id = mirror_users.source_id)";
+
+async fn run(write: &mut Write, sql: String, tenant: i64, number: i64) -> Result<u64, StoreError> {
+    let done = write.query(sql).bind(tenant).bind(number).execute(&mut **write).await?;
+    Ok(done.rows_affected())
+}
+
+impl Store {
+    /// For how many days the tenant keeps what.
+    pub async fn retention(&self, tenant: i64) -> Result<Retention, StoreError> {
+        let row = self
+            .query("SELECT history, plans, left_out FROM retention WHERE tenant = $1")
+            .bind(tenant)
+            .fetch_optional(self.pool())
+            .await?;
+        row.map_or(Ok(Retention::default()), |row| {
+            Ok(Retention { history: row.try_get(0)?, plans: row.try_get(1)?, left_out: row.try_get(2)? })
+        })
+    }
+
+    /// Sets for how many days the tenant keeps what.
+    pub async fn set_retention(&self, tenant: i64, days: Retention) -> Result<(), StoreError> {
+        self.query(
+            "INSERT INTO retention (tenant, history, plans, left_out) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (tenant) DO UPDATE SET history = EXCLUDED.history, plans = EXCLUDED.plans, left_out = EXCLUDED.left_out",
+        )
+        .bind(tenant)
+        .bind(days.history)
+        .bind(days.plans)
+        .bind(days.left_out)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// How much is past its days. Nothing is changed.
+    pub async fn expired(&self, tenant: i64, now: i64) -> Result<Expired, StoreError> {
+        // Done, counted, and not kept.
+        Ok(self.let_go(tenant, now).await?.1)
+    }
+
+    /// Lets go of what is past its days. [`StoreError::AlreadyRunning`] while a run of the tenant is going on.
+    pub async fn apply_retention(&self, tenant: i64, now: i64) -> Result<Expired, StoreError> {
+        let (write, expired) = self.let_go(tenant, now).await?;
+        write.commit().await?;
+        Ok(expired)
+    }
+
+    async fn let_go(&self, tenant: i64, now: i64) -> Result<(Write, Expired), StoreError> {
+        let days = self.retention(tenant).await?;
+        let before = |days: i64| now.saturating_sub(days.saturating_mul(DAY_MS));
+        let mut write = self.write_alone(tenant).await?;
+        Self::nobody_runs(&mut write, tenant).await?;
+        let mut expired = Expired::default();
+        history(&mut write, tenant, before(days.history), &mut expired).await?;
+        plans(&mut write, tenant, before(days.plans), &mut expired).await?;
+        left_out(&mut write, tenant, now, before(days.left_out), &mut expired).await?;
+        Ok((write, expired))
+    }
+}
+
+/// Forgets what was applied at a moment or before, but not beyond anything younger.
+async fn history(
+    write: &mut Write,
+    tenant: i64,
+    before: i64,
+    expired: &mut Expired,
+) -> Result<(), StoreError> {
+    let row = write
+        .query(
+            "SELECT t.forgotten, COALESCE((SELECT MAX(r.change) FROM runs r WHERE r.tenant = $1 AND r.change IS NOT NULL
+                 AND r.change < COALESCE((SELECT MIN(y.change) FROM runs y
+                     WHERE y.tenant = $1 AND y.change IS NOT NULL AND y.finished_at > $2), r.change + 1)), 0)
+             FROM tenants t WHERE t.id = $1",
+        )
+        .bind(tenant)
+        .bind(before)
+        .fetch_one(&mut **write)
+        .await?;
+    let (forgotten, last): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    if last <= forgotten {
+        return Ok(());
+    }
+    run(write, "UPDATE tenants SET forgotten = $2 WHERE id = $1".to_owned(), tenant, last).await?;
+    for table in ["users_was", "groups_was", "memberships_was", "user_links_was", "group_links_was"] {
+        let sql = format!("DELETE FROM {table} WHERE tenant = $1 AND until <= $2");
+        expired.rows += run(write, sql, tenant, last).await?;
+    }
+    for table in ["lines", "findings"] {
+        let sql = format!("DELETE FROM {table} WHERE tenant = $1 AND run IN ({FORGOTTEN})");
+        run(write, sql, tenant, last).await?;
+    }
+    let kept = "SELECT MAX(k.change) FROM runs k WHERE k.tenant = $1 AND k.change IS NOT NULL AND k.change <= $2 AND k.connection <> 0";
+    let sql = format!(
+        "DELETE FROM runs WHERE tenant = $1 AND id IN ({FORGOTTEN}) AND change < $2 AND id <> {NEWEST}
+           AND change NOT IN ({kept} GROUP BY k.connection)
+           AND change NOT IN ({kept} AND k.stood_on IS NOT NULL GROUP BY k.connection)"
+    );
+    expired.runs = run(write, sql, tenant, last).await?;
+    Ok(())
+}
+
+async fn plans(write: &mut Write, tenant: i64, before: i64, expired: &mut Expired) -> Result<(), StoreError> {
+    for table in ["lines", "findings"] {
+        let sql = format!("DELETE FROM {table} WHERE tenant = $1 AND run IN ({PLANS})");
+        run(write, sql, tenant, before).await?;
+    }
+    let sql = format!("DELETE FROM runs WHERE tenant = $1 AND id IN ({PLANS}) AND id <> {NEWEST}");
+    expired.plans = run(write, sql, tenant, before).await?;
+    for table in ["staged_users", "staged_groups", "staged_members", "staged_slices", "staged_unknown"] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE tenant = $1 AND read IN (SELECT d.id FROM reads d WHERE d.tenant = $1 AND d.started_at <= $2)"
+        );
+        run(write, sql, tenant, before).await?;
+    }
+    let sql = "DELETE FROM reads WHERE tenant = $1 AND started_at <= $2".to_owned();
+    expired.reads = run(write, sql, tenant, before).await?;
+    Ok(())
+}
+
+/// Notes who is left out from now on, and drops what is personal of who has been for long. The hash stays, so that who is read again as he was
+/// is known; the runs see to it that he is read anew where he might come in.
+async fn left_out(
+    write: &mut Write,
+    tenant: i64,
+    now: i64,
+    before: i64,
+    expired: &mut Expired,
+) -> Result<(), StoreError> {
+    let sql = format!(
+        "UPDATE mirror_users SET left_out_at = NULL WHERE tenant = $1 AND left_out_at IS NOT NULL AND $2 > 0
+           AND (COALESCE(outcome->>'decision', 'keep') <> 'leave-out' OR {LINKED})"
+    );
+    run(write, sql, tenant, now).await?;
+    let sql = format!(
+        "UPDATE mirror_users SET left_out_at = $2 WHERE tenant = $1 AND left_out_at IS NULL AND outcome IS NOT NULL
+           AND outcome->>'decision' = 'leave-out' AND NOT {LINKED}"
+    );
+    run(write, sql, tenant, now).await?;
+    let sql = "UPDATE mirror_users SET raw = NULL, user_name_key = NULL, manager = NULL, digest = NULL,
+             problem = CASE WHEN place IS NULL THEN NULL ELSE problem END,
+             outcome = json_object('decision', 'leave-out', 'by', COALESCE(outcome->>'by', ''),
+                 'reason', 'left out for so long that only the id is kept')
+         WHERE tenant = $1 AND left_out_at IS NOT NULL AND left_out_at <= $2 AND raw IS NOT NULL";
+    expired.left_out = run(write, sql.to_owned(), tenant, before).await?;
+    let sql = "DELETE FROM findings WHERE tenant = $1 AND standing = 'skipped' AND kind = 'user' AND name IS NOT NULL AND run IN (
+             SELECT r.id FROM runs r WHERE r.tenant = $1 AND r.finished_at <= $2)";
+    expired.findings = run(write, sql.to_owned(), tenant, before).await?;
+    Ok(())
+}
