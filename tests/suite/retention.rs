@@ -1,9 +1,13 @@
 //! How long things are kept: history, plans, and what the source says of people who are left out.
 
 use crate::database::execute;
+use crate::directory::{Directory, member, person};
 use crate::harness::Installation;
 use crate::t1::{self, GROUPS, MEMBERSHIPS, USERS, names, sync};
 use serde_json::{Value, json};
+use usher_planner::Scope;
+use usher_store::{Connection, NewConnection};
+use usher_test_scripted::{Answer, Change, Group, Read, Script};
 
 async fn number(inst: &Installation, sql: &str) -> i64 {
     let beside = inst.beside().await;
@@ -192,6 +196,39 @@ async fn f89_whom_a_policy_left_out_comes_in_without_it() {
     let report = sync(&inst, 0).await;
     assert_eq!(report["users"]["created"], 1, "{report:#}");
     assert_eq!(inst.user("cat@alt.example").await["displayName"], "Catherine");
+}
+
+/// A source that tells what changed doesn't tell again who he is: it is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn f89_who_comes_into_the_scope_of_a_source_that_tells_changes_is_asked_for() {
+    let directory = Directory::new().await;
+    let mut all: Vec<Change> = vec![Group::new("g").named("G").into(), Group::new("h").named("H").into()];
+    all.extend(["ann", "bob", "cat"].iter().map(|id| person(id).into()));
+    all.extend([member("g", "ann"), member("h", "bob"), member("h", "cat")]);
+    let mut script = Script::full(all);
+    script.fresh.cursor = Some("1".into());
+    let source = directory.scripted("acme", &script).await;
+    let Connection { name, method, settings, rules, .. } = source.connection().await;
+    let scope = Scope { chosen: Some(["g".to_owned()].into()), ..Scope::default() };
+    let new = NewConnection { name, method, settings, scope, rules };
+    directory.store.save_connection(source.tenant, &new, directory.host.now()).await.unwrap();
+    source.sync().await;
+    assert_eq!(source.people().await, ["ann"]);
+    let later = directory.host.now() + 31 * 24 * 60 * 60 * 1000;
+    let gone = directory.store.apply_retention(source.tenant, later).await.unwrap();
+    assert_eq!(gone.left_out, 2);
+
+    // Only cat is asked for: bob is as far outside as he was.
+    let script = script
+        .since("1", Read::of([member("g", "cat")]).cursor("2"))
+        .lookup_user("cat", Answer::Here(vec![person("cat").into()]))
+        .lookup_user("bob", Answer::Gone);
+    let report = source.takes(&script).await;
+    assert_eq!((report.users.created, report.users.deactivated), (1, 0), "{report:#?}");
+    assert_eq!(source.people().await, ["ann", "cat"]);
+    assert_eq!(source.members("G").await, ["ann", "cat"]);
+    let kept = directory.column("SELECT source_id FROM mirror_users ORDER BY source_id").await;
+    assert_eq!(kept, ["ann", "bob", "cat"]);
 }
 
 #[tokio::test]

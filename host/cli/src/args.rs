@@ -77,7 +77,7 @@ pub enum Command {
     /// Plugins: methods and policies
     #[command(subcommand)]
     Plugin(PluginCommand),
-    /// How long history, plans and people left out are kept, and letting go of what is past that
+    /// How long history, plans and people left out are kept
     Retention {
         /// What to do
         #[command(subcommand)]

@@ -206,6 +206,15 @@ async fn left_out(
                  'reason', 'left out for so long that only the id is kept')
          WHERE tenant = $1 AND left_out_at IS NOT NULL AND left_out_at <= $2 AND raw IS NOT NULL";
     expired.left_out = run(write, sql.to_owned(), tenant, before).await?;
+    if expired.left_out > 0 {
+        // The runs that saw him lately go on saying that somebody was left out.
+        let sql = "UPDATE findings SET name = NULL, reason = 'left out for so long that only the id is kept'
+             WHERE tenant = $1 AND standing = 'skipped' AND kind = 'user' AND name IS NOT NULL AND EXISTS (
+                 SELECT 1 FROM runs r JOIN mirror_users m ON m.tenant = $1 AND m.connection = r.connection
+                 WHERE r.tenant = $1 AND r.id = findings.run AND m.source_id = findings.source_id
+                   AND m.left_out_at IS NOT NULL AND m.left_out_at <= $2 AND m.raw IS NULL)";
+        run(write, sql.to_owned(), tenant, before).await?;
+    }
     let sql = "DELETE FROM findings WHERE tenant = $1 AND standing = 'skipped' AND kind = 'user' AND name IS NOT NULL AND run IN (
              SELECT r.id FROM runs r WHERE r.tenant = $1 AND r.finished_at <= $2)";
     expired.findings = run(write, sql.to_owned(), tenant, before).await?;

@@ -186,6 +186,7 @@ impl Eraser<'_> {
         }
         let row = self
             .write
+            // The first condition is said for an index.
             .query(
                 "SELECT json_group_array(json_array(name, changes)) FROM lines
                  WHERE tenant = $1 AND record = $2 AND kind <> 'membership' AND kind = 'user'",
