@@ -238,6 +238,7 @@ async fn f89_nothing_is_let_go_of_while_a_run_goes_on() {
     inst.pass_days(500);
     crate::database::seem_running(&inst, 30).await;
     inst.usher(&["retention", "apply", "--yes"]).await.ended(4);
+    inst.usher(&["retention", "show"]).await.ended(0);
     crate::database::seem_running(&inst, -1).await;
     execute(&inst, "UPDATE runs SET state = 'success' WHERE state = 'running'").await;
     inst.usher(&["retention", "apply", "--yes"]).await.ended(0);

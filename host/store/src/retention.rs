@@ -4,8 +4,9 @@
 //! do those that others lean on: the last forgotten change, with which the history begins, and of each connection the last applied run.
 
 use crate::database::{Store, Write};
+use crate::dialect::Dialect;
 use crate::error::StoreError;
-use sqlx::Row;
+use sqlx::{AnyConnection, Row};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -68,17 +69,26 @@ async fn run(write: &mut Write, sql: String, tenant: i64, number: i64) -> Result
     Ok(done.rows_affected())
 }
 
+async fn kept_for(
+    dialect: &Dialect,
+    connection: &mut AnyConnection,
+    tenant: i64,
+) -> Result<Retention, StoreError> {
+    let row = dialect
+        .query("SELECT history, plans, left_out FROM retention WHERE tenant = $1".into())
+        .bind(tenant)
+        .fetch_optional(&mut *connection)
+        .await?;
+    row.map_or(Ok(Retention::default()), |row| {
+        Ok(Retention { history: row.try_get(0)?, plans: row.try_get(1)?, left_out: row.try_get(2)? })
+    })
+}
+
 impl Store {
     /// For how many days the tenant keeps what.
     pub async fn retention(&self, tenant: i64) -> Result<Retention, StoreError> {
-        let row = self
-            .query("SELECT history, plans, left_out FROM retention WHERE tenant = $1")
-            .bind(tenant)
-            .fetch_optional(self.pool())
-            .await?;
-        row.map_or(Ok(Retention::default()), |row| {
-            Ok(Retention { history: row.try_get(0)?, plans: row.try_get(1)?, left_out: row.try_get(2)? })
-        })
+        let mut connection = self.pool().acquire().await?;
+        kept_for(self.dialect(), &mut connection, tenant).await
     }
 
     /// Sets for how many days the tenant keeps what.
@@ -99,27 +109,29 @@ impl Store {
     /// How much is past its days. Nothing is changed.
     pub async fn expired(&self, tenant: i64, now: i64) -> Result<Expired, StoreError> {
         // Done, counted, and not kept.
-        Ok(self.let_go(tenant, now).await?.1)
+        let mut write = self.write_alone(tenant).await?;
+        let_go(&mut write, tenant, now).await
     }
 
     /// Lets go of what is past its days. [`StoreError::AlreadyRunning`] while a run of the tenant is going on.
     pub async fn apply_retention(&self, tenant: i64, now: i64) -> Result<Expired, StoreError> {
-        let (write, expired) = self.let_go(tenant, now).await?;
+        let mut write = self.write_alone(tenant).await?;
+        Self::nobody_runs(&mut write, tenant).await?;
+        let expired = let_go(&mut write, tenant, now).await?;
         write.commit().await?;
         Ok(expired)
     }
+}
 
-    async fn let_go(&self, tenant: i64, now: i64) -> Result<(Write, Expired), StoreError> {
-        let days = self.retention(tenant).await?;
-        let before = |days: i64| now.saturating_sub(days.saturating_mul(DAY_MS));
-        let mut write = self.write_alone(tenant).await?;
-        Self::nobody_runs(&mut write, tenant).await?;
-        let mut expired = Expired::default();
-        history(&mut write, tenant, before(days.history), &mut expired).await?;
-        plans(&mut write, tenant, before(days.plans), &mut expired).await?;
-        left_out(&mut write, tenant, now, before(days.left_out), &mut expired).await?;
-        Ok((write, expired))
-    }
+async fn let_go(write: &mut Write, tenant: i64, now: i64) -> Result<Expired, StoreError> {
+    let dialect = write.dialect().clone();
+    let days = kept_for(&dialect, write, tenant).await?;
+    let before = |days: i64| now.saturating_sub(days.saturating_mul(DAY_MS));
+    let mut expired = Expired::default();
+    history(write, tenant, before(days.history), &mut expired).await?;
+    plans(write, tenant, before(days.plans), &mut expired).await?;
+    left_out(write, tenant, now, before(days.left_out), &mut expired).await?;
+    Ok(expired)
 }
 
 /// Forgets what was applied at a moment or before, but not beyond anything younger.
@@ -207,15 +219,17 @@ async fn left_out(
          WHERE tenant = $1 AND left_out_at IS NOT NULL AND left_out_at <= $2 AND raw IS NOT NULL";
     expired.left_out = run(write, sql.to_owned(), tenant, before).await?;
     if expired.left_out > 0 {
-        // The runs that saw him lately go on saying that somebody was left out.
-        let sql = "UPDATE findings SET name = NULL, reason = 'left out for so long that only the id is kept'
-             WHERE tenant = $1 AND standing = 'skipped' AND kind = 'user' AND name IS NOT NULL AND EXISTS (
+        // The run that has just read him goes on saying that somebody was left out. Those before it are past their days soon.
+        let sql = format!(
+            "UPDATE findings SET name = NULL, reason = 'left out for so long that only the id is kept'
+             WHERE tenant = $1 AND run = {NEWEST} AND standing = 'skipped' AND kind = 'user' AND name IS NOT NULL AND EXISTS (
                  SELECT 1 FROM runs r JOIN mirror_users m ON m.tenant = $1 AND m.connection = r.connection
                  WHERE r.tenant = $1 AND r.id = findings.run AND m.source_id = findings.source_id
-                   AND m.left_out_at IS NOT NULL AND m.left_out_at <= $2 AND m.raw IS NULL)";
-        run(write, sql.to_owned(), tenant, before).await?;
+                   AND m.left_out_at IS NOT NULL AND m.left_out_at <= $2 AND m.raw IS NULL)"
+        );
+        run(write, sql, tenant, before).await?;
     }
-    let sql = "DELETE FROM findings WHERE tenant = $1 AND standing = 'skipped' AND kind = 'user' AND name IS NOT NULL AND run IN (
+    let sql = "DELETE FROM findings WHERE tenant = $1 AND standing = 'skipped' AND kind = 'user' AND run IN (
              SELECT r.id FROM runs r WHERE r.tenant = $1 AND r.finished_at <= $2)";
     expired.findings = run(write, sql.to_owned(), tenant, before).await?;
     Ok(())
