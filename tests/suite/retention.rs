@@ -81,6 +81,9 @@ async fn f89_older_history_goes_and_newer_stays() {
     // Every sync does it by itself; later still even the run that the history began with goes, and undo says so.
     inst.pass_days(100);
     sync(&inst, 0).await;
+    // So many days at once may be a clock that is wrong: nothing goes before the next run has seen the same time.
+    inst.usher(&["runs", "show", "2"]).await.ended(0);
+    sync(&inst, 0).await;
     let past = inst.usher(&["runs", "undo", "2", "--yes"]).await.ended(2);
     assert!(past.err.contains("run 2 is past recall"), "{}", past.err);
     inst.usher(&["runs", "show", "2"]).await.ended(2);
