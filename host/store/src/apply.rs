@@ -238,24 +238,21 @@ impl Apply<'_> {
 
     /// Puts there what lines say, since this change: its number is the fourth parameter.
     async fn put_lines(&mut self, sql: &'static str) -> Result<(), StoreError> {
-        self.write
-            .query(sql)
-            .bind(self.read.tenant)
-            .bind(self.read.connection)
-            .bind(self.lease.run)
-            .bind(self.change)
-            .execute(&mut **self.write)
-            .await?;
-        Ok(())
+        self.of_lines(sql, self.change).await
     }
 
+    /// Does what lines say; the fourth parameter is the time.
     async fn lines(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        self.of_lines(sql, self.now).await
+    }
+
+    async fn of_lines(&mut self, sql: &'static str, last: i64) -> Result<(), StoreError> {
         self.write
             .query(sql)
             .bind(self.read.tenant)
             .bind(self.read.connection)
             .bind(self.lease.run)
-            .bind(self.now)
+            .bind(last)
             .execute(&mut **self.write)
             .await?;
         Ok(())
