@@ -38,6 +38,7 @@ mod reads;
 mod retention;
 mod runs;
 mod scope;
+mod switch;
 mod t1;
 mod terminal;
 mod upkeep;

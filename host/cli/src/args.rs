@@ -56,8 +56,13 @@ pub enum Command {
     Plan(PlanArgs),
     /// Plan, show, ask, and change
     Sync(SyncArgs),
+    /// Make another connection the active one, after showing what would become of everybody
+    Switch(SwitchArgs),
     /// Let a connection run again that is paused since a run was undone
     Resume(ResumeArgs),
+    /// What idle connections brought, and nobody brings now
+    #[command(subcommand)]
+    Orphans(OrphansCommand),
     /// Show how the tenant's connections stand
     Status,
     /// Look at past runs
@@ -250,7 +255,7 @@ pub struct DisconnectArgs {
 /// A connection.
 #[derive(Debug, Args)]
 pub struct OnConnection {
-    /// The connection, where there are several
+    /// The connection, where it isn't the active one
     #[arg(long, value_name = "NAME")]
     pub connection: Option<String>,
 }
@@ -283,6 +288,49 @@ pub struct SyncArgs {
     /// Whether the plan may be applied
     #[command(flatten)]
     pub agreement: Agreement,
+}
+
+/// Arguments of `switch`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "One connection of a tenant is active. Whom both have is taken over, and stays the same user; whom only the one that gives
+way has stays too, orphaned, until `usher orphans remove`. Its settings are kept, and `usher switch` leads back.
+
+Examples:
+  usher plan --connection m365           see what the switch would do
+  usher switch m365                      show it and ask
+  usher switch m365 --accept 3f2a91c0b7d4    apply a plan that was seen"
+)]
+pub struct SwitchArgs {
+    /// The connection that is to be active
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Whether the plan may be applied
+    #[command(flatten)]
+    pub agreement: Agreement,
+}
+
+/// Orphans.
+#[derive(Debug, Subcommand)]
+pub enum OrphansCommand {
+    /// List users and groups of idle connections
+    List,
+    /// Plan, show, ask, and remove them
+    #[command(after_help = "Examples:
+  usher orphans remove                        all of them, with their memberships
+  usher orphans remove ann@acme.example       only her
+  usher orphans remove --connection hr        only those of one idle connection")]
+    Remove {
+        /// Only these users: userName, id or source id
+        #[arg(value_name = "WHO")]
+        who: Vec<String>,
+        /// Only those of this connection
+        #[arg(long, value_name = "NAME")]
+        connection: Option<String>,
+        /// Whether the plan may be applied
+        #[command(flatten)]
+        agreement: Agreement,
+    },
 }
 
 /// Whether a plan may be applied.
@@ -366,7 +414,7 @@ pub enum RunsCommand {
         #[arg(long, value_parser = ["user", "group", "membership"])]
         kind: Option<String>,
         /// Only with this action
-        #[arg(long, value_parser = ["create", "link", "update", "reactivate", "deactivate", "delete", "unlink", "add", "remove"])]
+        #[arg(long, value_parser = ["create", "link", "adopt", "update", "reactivate", "deactivate", "delete", "unlink", "add", "remove"])]
         action: Option<String>,
         /// Only of this field
         #[arg(long, value_name = "NAME")]
@@ -407,6 +455,9 @@ pub enum UsersCommand {
         /// Only those made by hand
         #[arg(long)]
         manual: bool,
+        /// Only those of idle connections
+        #[arg(long, conflicts_with_all = ["manual", "as_of"])]
+        orphaned: bool,
         /// At most so many; 0 for all
         #[arg(long, default_value_t = 0, value_name = "N")]
         limit: u64,

@@ -134,7 +134,7 @@ impl Context {
         Ok(host)
     }
 
-    /// The connection that is meant: the named one, or the only one.
+    /// The connection that is meant: the named one, the active one, or the only one.
     pub async fn connection(&mut self, named: Option<&str>) -> Result<Connection, CliError> {
         let tenant = self.tenant().await?;
         let store = self.store().await?;
@@ -142,6 +142,10 @@ impl Context {
             return Ok(store.connection(tenant.id, name).await?);
         }
         let mut all = store.connections(tenant.id).await?;
+        let mut live = all.iter().filter(|connection| connection.state.is_live());
+        if let (Some(active), None) = (live.next(), live.next()) {
+            return Ok(active.clone());
+        }
         match (all.len(), all.pop()) {
             (1, Some(only)) => Ok(only),
             (0, _) => Err(CliError::usage(

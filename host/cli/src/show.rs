@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use std::fmt::Display;
 use usher_model::{EMAILS, Value};
+use usher_planner::{LEAVING, LINKED};
 use usher_store::{Finding, GroupRow, LineRow, Standing, Store, UserRow};
 use usher_sync::{Report, RunResult};
 
@@ -71,6 +72,7 @@ pub fn user(user: &UserRow) -> Json {
         "paths": user.paths,
         "origin": if user.origin.is_some() { "connection" } else { "manual" },
         "connection": user.origin,
+        "orphaned": user.orphaned,
         "attributes": others,
     })
 }
@@ -84,6 +86,7 @@ pub fn group(group: &GroupRow) -> Json {
         "members": group.members,
         "origin": if group.origin.is_some() { "connection" } else { "manual" },
         "connection": group.origin,
+        "orphaned": group.orphaned,
         "attributes": group.attributes.iter().map(|(name, value)| (name.clone(), value.to_json())).collect::<serde_json::Map<_, _>>(),
     })
 }
@@ -115,7 +118,9 @@ pub fn changes(line: &LineRow) -> String {
     let map: serde_json::Map<String, Json> = serde_json::from_str(&line.changes).unwrap_or_default();
     let sides = |change: &Json| [0, 1].map(|at| change.get(at).cloned().unwrap_or_default());
     fields(
-        map.iter().filter(|(name, _)| name.as_str() != "leaving").map(|(name, change)| (name, sides(change))),
+        map.iter()
+            .filter(|(name, _)| !matches!(name.as_str(), LEAVING | LINKED))
+            .map(|(name, change)| (name, sides(change))),
     )
 }
 
@@ -130,7 +135,7 @@ pub fn fields(changes: impl IntoIterator<Item = (impl Display, [Json; 2])>) -> S
 fn sign(action: &str) -> (&'static str, Tone) {
     match action {
         "create" | "add" | "link" | "reactivate" => ("+", Tone::Good),
-        "update" => ("~", Tone::Change),
+        "update" | "adopt" => ("~", Tone::Change),
         _ => ("-", Tone::Bad),
     }
 }
@@ -138,6 +143,11 @@ fn sign(action: &str) -> (&'static str, Tone) {
 fn said(line: &LineRow) -> String {
     match line.action.as_str() {
         "update" => changes(line),
+        "adopt" if line.kind == "membership" => "taken over: the source has it too".to_owned(),
+        "adopt" => match changes(line) {
+            changes if changes.is_empty() => line.reason.clone(),
+            changes => format!("{}; {changes}", line.reason),
+        },
         "create" | "add" => line.reason.clone(),
         "deactivate" if line.changes.contains("\"leaving\"") => {
             format!("{}: inactive now, deleted after the grace period", line.reason)
@@ -214,12 +224,14 @@ pub fn report(console: &mut Console, report: &Report, findings: &[Finding]) {
             (users.found, "found"),
             (users.created, "created"),
             (users.linked, "linked"),
+            (users.adopted, "taken over"),
             (users.updated, "updated"),
             (users.deactivated, "deactivated"),
             (users.reactivated, "reactivated"),
             (users.deleted, "deleted"),
             (users.unlinked, "let go"),
             (users.unchanged, "unchanged"),
+            (users.orphaned, "orphaned"),
             (users.skipped, "skipped"),
             (users.held, "held"),
             (users.quarantined, "quarantined"),
@@ -231,22 +243,29 @@ pub fn report(console: &mut Console, report: &Report, findings: &[Finding]) {
         counted(&[
             (groups.found, "found"),
             (groups.created, "created"),
+            (groups.adopted, "taken over"),
             (groups.updated, "updated"),
             (groups.deleted, "deleted"),
             (groups.unchanged, "unchanged"),
+            (groups.orphaned, "orphaned"),
             (groups.skipped, "skipped"),
             (groups.quarantined, "quarantined"),
         ])
     ));
     console.line(format!(
         "  memberships  {}",
-        counted(&[(report.memberships.added, "added"), (report.memberships.removed, "removed")])
+        counted(&[
+            (report.memberships.added, "added"),
+            (report.memberships.adopted, "taken over"),
+            (report.memberships.removed, "removed"),
+        ])
     ));
     for (standing, heading) in [
         (Standing::Quarantined, "Quarantined, and tried again next time:"),
         (Standing::Held, "Waiting for a decision, as they are until then:"),
         (Standing::Skipped, "Left out:"),
         (Standing::Kept, "Not taken back:"),
+        (Standing::Orphaned, "Staying behind, orphaned:"),
     ] {
         let some: Vec<_> = findings.iter().filter(|finding| finding.standing == standing).collect();
         if some.is_empty() {
@@ -301,6 +320,7 @@ pub fn report_json(report: &Report, findings: &[Finding]) -> Json {
         "held": of(Standing::Held),
         "quarantined": of(Standing::Quarantined),
         "kept": of(Standing::Kept),
+        "orphaned": of(Standing::Orphaned),
         "holds": report.holds.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "notes": report.notes,
         "fault": report.fault,

@@ -10,7 +10,7 @@ pub const LEAVING: &str = "leaving";
 
 /// The field of a line with a user's paths.
 pub const PATH: &str = "path";
-/// The one field of a line that links: the name of the record that somebody is found to be.
+/// The field of a line that links or adopts: the name of the record that somebody is found to be.
 pub const LINKED: &str = "linked";
 
 impl RecordKind {
@@ -18,8 +18,8 @@ impl RecordKind {
     /// these.
     pub fn fields(self) -> &'static [&'static str] {
         match self {
-            Self::User => &[USER_NAME, ACTIVE, PATH, MANAGER, LEAVING],
-            Self::Group => &[DISPLAY_NAME],
+            Self::User => &[USER_NAME, ACTIVE, PATH, MANAGER, LEAVING, LINKED],
+            Self::Group => &[DISPLAY_NAME, LINKED],
             Self::Membership => &[],
         }
     }
@@ -52,12 +52,14 @@ pub struct Target {
 }
 
 /// Whose record it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// Made by hand.
     Manual,
     /// Owned by the connection that is running.
     Ours,
+    /// Owned by the connection of this name, which is idle or gives way to the one that is running.
+    Former(String),
     /// Owned by another connection.
     Theirs,
 }
@@ -69,6 +71,8 @@ pub struct StoredUser {
     pub origin: Origin,
     /// Whether another live connection holds it too.
     pub held_elsewhere: bool,
+    /// Whether its owner has begun to let it go.
+    pub leaving: bool,
     /// Its userName.
     pub user_name: String,
     /// Whether it may act.
@@ -148,6 +152,11 @@ fn linked(name: &str) -> Changes {
     Changes::from([(LINKED.to_owned(), Change(None, Some(name.into())))])
 }
 
+/// The reason of a line that takes a record over.
+fn taken_over(from: &str) -> String {
+    format!("taken over from {from}")
+}
+
 fn paths(paths: &[String]) -> Option<Json> {
     (!paths.is_empty()).then(|| paths.to_vec().into())
 }
@@ -189,18 +198,28 @@ pub fn user(
             difference(&nothing, &target.attributes, &BTreeSet::new(), RecordKind::User, &mut changes);
             line(Action::Create, &target.name, "new at the source".to_owned(), changes)
         }
-        (Incoming::Present(_), Some(stored), None) => {
-            let whose = if stored.origin == Origin::Manual { "by hand" } else { "by another connection" };
-            let changes = linked(&stored.user_name);
-            line(Action::Link, &stored.user_name, format!("the same as a user made {whose}"), changes)
-        }
-        (Incoming::Present(target), Some(stored), Some(bond)) => {
-            if stored.origin != Origin::Ours {
-                return None;
-            }
+        (Incoming::Present(target), Some(stored), bond) => {
+            let former = match (&stored.origin, bond) {
+                (Origin::Ours, Some(_)) => None,
+                (Origin::Former(from), _) => Some(from),
+                (Origin::Ours | Origin::Manual | Origin::Theirs, None) => {
+                    let whose =
+                        if stored.origin == Origin::Manual { "by hand" } else { "by another connection" };
+                    let changes = linked(&stored.user_name);
+                    return line(
+                        Action::Link,
+                        &stored.user_name,
+                        format!("the same as a user made {whose}"),
+                        changes,
+                    );
+                }
+                (Origin::Manual | Origin::Theirs, Some(_)) => return None,
+            };
+            let left = bond.is_some_and(|bond| bond.departure.is_some());
             // What the source doesn't say stays as it is: a column that is lost enables nobody. Who comes back was inactive by leaving.
-            let active = target.active.unwrap_or(stored.active || bond.departure.is_some());
-            let mut changes = Changes::new();
+            let leaving = if former.is_some() { stored.leaving } else { left };
+            let active = target.active.unwrap_or(stored.active || leaving);
+            let mut changes = if former.is_some() { linked(&stored.user_name) } else { Changes::new() };
             set(
                 &mut changes,
                 USER_NAME,
@@ -209,9 +228,15 @@ pub fn user(
             );
             set(&mut changes, ACTIVE, Some(stored.active.into()), Some(active.into()));
             set(&mut changes, PATH, paths(&stored.paths), paths(&target.paths));
-            difference(&stored.attributes, &target.attributes, &bond.owns, RecordKind::User, &mut changes);
-            if bond.departure.is_some() {
+            let nothing = BTreeSet::new();
+            let owns = bond.map_or(&nothing, |bond| &bond.owns);
+            difference(&stored.attributes, &target.attributes, owns, RecordKind::User, &mut changes);
+            if left {
                 set(&mut changes, LEAVING, Some(true.into()), None);
+            }
+            if let Some(from) = former {
+                line(Action::Adopt, &target.name, taken_over(from), changes)
+            } else if left {
                 line(Action::Reactivate, &target.name, "back at the source".to_owned(), changes)
             } else if changes.is_empty() {
                 None
@@ -293,24 +318,33 @@ pub fn group(
             difference(&nothing, &target.attributes, &BTreeSet::new(), RecordKind::Group, &mut changes);
             line(Action::Create, &target.name, "new at the source".to_owned(), changes)
         }
-        (Incoming::Present(_), Some(stored), None) => line(
-            Action::Link,
-            &stored.display_name,
-            "the same as a group made by hand".to_owned(),
-            linked(&stored.display_name),
-        ),
-        (Incoming::Present(target), Some(stored), Some(bond)) => {
-            if stored.origin != Origin::Ours {
-                return None;
-            }
-            let mut changes = Changes::new();
+        (Incoming::Present(target), Some(stored), bond) => {
+            let former = match (&stored.origin, bond) {
+                (Origin::Ours, Some(_)) => None,
+                (Origin::Former(from), _) => Some(from),
+                (Origin::Ours | Origin::Manual | Origin::Theirs, None) => {
+                    return line(
+                        Action::Link,
+                        &stored.display_name,
+                        "the same as a group made by hand".to_owned(),
+                        linked(&stored.display_name),
+                    );
+                }
+                (Origin::Manual | Origin::Theirs, Some(_)) => return None,
+            };
+            let mut changes = if former.is_some() { linked(&stored.display_name) } else { Changes::new() };
             set(
                 &mut changes,
                 DISPLAY_NAME,
                 Some(stored.display_name.as_str().into()),
                 Some(target.name.as_str().into()),
             );
-            difference(&stored.attributes, &target.attributes, &bond.owns, RecordKind::Group, &mut changes);
+            let nothing = BTreeSet::new();
+            let owns = bond.map_or(&nothing, |bond| &bond.owns);
+            difference(&stored.attributes, &target.attributes, owns, RecordKind::Group, &mut changes);
+            if let Some(from) = former {
+                return line(Action::Adopt, &target.name, taken_over(from), changes);
+            }
             if changes.is_empty() {
                 return None;
             }

@@ -26,6 +26,8 @@ pub enum Action {
     Create,
     /// Binds a record that was there already.
     Link,
+    /// Takes over what a connection brought that is idle now: the same record, owned by this one from now on.
+    Adopt,
     /// Changes fields.
     Update,
     /// Back from leaving, the same record.
@@ -59,6 +61,7 @@ impl Action {
         match self {
             Self::Create => "create",
             Self::Link => "link",
+            Self::Adopt => "adopt",
             Self::Update => "update",
             Self::Reactivate => "reactivate",
             Self::Deactivate => "deactivate",
@@ -141,7 +144,12 @@ impl Line {
         let clears = |(name, Change(before, after)): (&String, &Change)| {
             before.is_some() && after.is_none() && !fields.contains(&name.as_str())
         };
-        if self.action.takes_away() && !was_leaving {
+        let disabled = self.action == Action::Adopt
+            && self
+                .changes
+                .get(usher_model::ACTIVE)
+                .is_some_and(|Change(_, after)| *after == Some(false.into()));
+        if (self.action.takes_away() || disabled) && !was_leaving {
             Loss::Away
         } else if self.changes.iter().any(clears) {
             Loss::Values

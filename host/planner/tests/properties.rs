@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use usher_model::{ACTIVE, Attributes, DISPLAY_NAME, GroupKind, USER_NAME, Value};
 use usher_planner::{
     Action, Bond, Change, Count, Departure, GroupGraph, GroupNode, GroupTypes, GuardRules, Incoming, LEAVING,
-    LINKED, Line, Origin, Paths, PlanHasher, RecordKind, Rules, Scope, StoredGroup, StoredUser, Target,
+    LINKED, Line, Loss, Origin, Paths, PlanHasher, RecordKind, Rules, Scope, StoredGroup, StoredUser, Target,
     judge,
 };
 
@@ -59,8 +59,9 @@ fn rules() -> impl Strategy<Value = Rules> {
 fn stranger() -> impl Strategy<Value = StoredUser> {
     let origin = prop_oneof![Just(Origin::Manual), Just(Origin::Theirs)];
     (origin, target()).prop_map(|(origin, target)| StoredUser {
-        origin,
         held_elsewhere: origin == Origin::Theirs,
+        leaving: false,
+        origin,
         user_name: target.name,
         active: target.active.unwrap_or(true),
         attributes: target.attributes,
@@ -100,11 +101,14 @@ impl State {
                 let stored = self.stored.get_or_insert_with(|| StoredUser {
                     origin: Origin::Ours,
                     held_elsewhere: false,
+                    leaving: false,
                     user_name: String::new(),
                     active: true,
                     attributes: Attributes::new(),
                     paths: Vec::new(),
                 });
+                stored.origin = Origin::Ours;
+                stored.leaving = false;
                 let bond = self.bond.get_or_insert_default();
                 for (name, Change(_, after)) in &line.changes {
                     match name.as_str() {
@@ -117,6 +121,7 @@ impl State {
                                 .unwrap_or_default();
                         }
                         LEAVING => bond.departure = after.as_ref().map(|_| Departure::InGrace),
+                        LINKED => {}
                         name => set_attribute(&mut stored.attributes, name, after),
                     }
                 }
@@ -205,6 +210,40 @@ proptest! {
             }
         }
         prop_assert_eq!(state.stored, Some(before));
+    }
+
+    #[test]
+    fn f37_who_is_taken_over_becomes_what_the_new_source_says_and_nothing_else(
+        mut former in stranger(), target in target(), leaving in any::<bool>(), known in any::<bool>(), rules in rules(),
+    ) {
+        former.origin = Origin::Former("hr".to_owned());
+        former.leaving = leaving;
+        former.held_elsewhere = false;
+        let before = former.clone();
+        let mut state = State { stored: Some(former), bond: known.then(Bond::default) };
+        // Nothing that the new source doesn't have, or that stays as it is, takes him away.
+        for incoming in [Incoming::Untouched, Incoming::Absent, Incoming::LeftOut("out".to_owned())] {
+            let line = state.decide(&incoming, rules);
+            prop_assert!(line.is_none_or(|line| line.action == Action::Unlink));
+        }
+        let incoming = Incoming::Present(target.clone());
+        let line = state.decide(&incoming, rules).unwrap();
+        prop_assert_eq!((line.action, line.reason.as_str()), (Action::Adopt, "taken over from hr"));
+        let Change(_, linked) = line.changes.get(LINKED).unwrap();
+        prop_assert_eq!(text(linked), before.user_name);
+        let disabled = line.changes.get("active").is_some_and(|Change(_, after)| *after == Some(false.into()));
+        prop_assert_eq!(line.loss() == Loss::Away, disabled, "who is disabled by it is counted");
+        state.apply(&line, &incoming);
+        let stored = state.stored.clone().unwrap();
+        prop_assert_eq!((stored.origin, stored.user_name, stored.paths), (Origin::Ours, target.name.clone(), target.paths.clone()));
+        prop_assert_eq!(stored.active, target.active.unwrap_or(before.active || leaving));
+        for (name, value) in target.attributes.iter().filter(|(name, _)| !RecordKind::User.fields().contains(&name.as_str())) {
+            prop_assert_eq!(stored.attributes.get(name), Some(value));
+        }
+        for (name, value) in before.attributes.iter().filter(|(name, _)| !target.attributes.contains_key(*name)) {
+            prop_assert_eq!(stored.attributes.get(name), Some(value), "what the new source doesn't know stays");
+        }
+        prop_assert_eq!(state.decide(&incoming, rules), None, "once is enough");
     }
 
     #[test]

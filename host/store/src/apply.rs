@@ -9,10 +9,12 @@ use crate::lines::{LineRow, OF_THE_PLAN};
 use crate::mirror::over;
 use crate::reads::{Read, drop_overlay};
 use crate::runs::{RunState, close};
+use crate::switch::{Former, take_turn};
 use crate::users::attribute_set;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value as Json;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use usher_model::{ACTIVE, DISPLAY_NAME, USER_NAME, fold};
 use usher_planner::{Change, Changes, PATH, RecordKind};
@@ -35,6 +37,8 @@ pub struct Applied<'a> {
     pub fingerprint: &'a str,
     /// Chain and scope of the admission.
     pub admitted_by: &'a str,
+    /// The connections whose records it may take over; those that give way are idle from now on.
+    pub former: &'a Former,
     /// Whether managers are in scope.
     pub managers: bool,
     /// The connection's settings, scope and rules: undo returns to those of the run before.
@@ -138,15 +142,22 @@ impl Store {
         Self::hold_lease(&mut write, lease).await?;
         let large = Self::has_grown(&mut write, OF_THE_PLAN, lease.tenant, lease.run).await?;
         let change = next_change(&mut write, lease.tenant).await?;
+        if !applied.former.yielding().is_empty() {
+            take_turn(&mut write, lease, read.connection).await?;
+        }
         let mut apply = Apply { write: &mut write, lease, read, change, large, now: applied.now };
         apply.analyze(&["lines"]).await?;
+        if !applied.former.is_empty() {
+            apply.take_over(applied.former).await?;
+            failpoint("apply.taken_over");
+        }
         apply.groups().await?;
         failpoint("apply.groups");
         apply.free_names().await?;
         apply.users().await?;
         failpoint("apply.users");
         apply.analyze(&["users", "user_links"]).await?;
-        apply.memberships().await?;
+        apply.memberships(applied.former).await?;
         failpoint("apply.memberships");
         apply.managers(applied.managers).await?;
         failpoint("apply.managers");
@@ -237,16 +248,16 @@ impl Apply<'_> {
     }
 
     /// Puts there what lines say, since this change: its number is the fourth parameter.
-    async fn put_lines(&mut self, sql: &'static str) -> Result<(), StoreError> {
+    async fn put_lines(&mut self, sql: impl Into<Cow<'static, str>>) -> Result<(), StoreError> {
         self.of_lines(sql, self.change).await
     }
 
     /// Does what lines say; the fourth parameter is the time.
-    async fn lines(&mut self, sql: &'static str) -> Result<(), StoreError> {
+    async fn lines(&mut self, sql: impl Into<Cow<'static, str>>) -> Result<(), StoreError> {
         self.of_lines(sql, self.now).await
     }
 
-    async fn of_lines(&mut self, sql: &'static str, last: i64) -> Result<(), StoreError> {
+    async fn of_lines(&mut self, sql: impl Into<Cow<'static, str>>, last: i64) -> Result<(), StoreError> {
         self.write
             .query(sql)
             .bind(self.read.tenant)
@@ -276,7 +287,7 @@ impl Apply<'_> {
                         attributes: attributes(RecordKind::Group, &changes)?,
                         owns: line.owns,
                     }),
-                    "update" => {
+                    "update" | "adopt" => {
                         changed.insert(line.record.clone(), changes);
                     }
                     _ => {}
@@ -355,7 +366,7 @@ impl Apply<'_> {
                         paths: paths(&changes),
                         owns: line.owns,
                     }),
-                    "update" | "reactivate" | "deactivate" => {
+                    "update" | "adopt" | "reactivate" | "deactivate" => {
                         changed.insert(line.record.clone(), changes);
                     }
                     _ => {}
@@ -406,7 +417,32 @@ impl Apply<'_> {
         }
     }
 
-    async fn memberships(&mut self) -> Result<(), StoreError> {
+    /// What is taken over is this connection's from here on, so that all that follows treats it like its own. What an owner may be taken from
+    /// is named.
+    async fn take_over(&mut self, former: &Former) -> Result<(), StoreError> {
+        for (kind, links) in [("user", "user_links"), ("group", "group_links")] {
+            self.lines(format!(
+                "UPDATE {kind}s SET origin = $2, updated_at = $4 WHERE tenant = $1 AND {} AND id IN (SELECT record FROM lines
+                     WHERE tenant = $1 AND run = $3 AND kind = '{kind}' AND action = 'adopt')",
+                former.has("origin")
+            ))
+            .await?;
+            self.put_lines(format!(
+                "INSERT INTO {links} (tenant, connection, source_id, record, owns, since)
+                 SELECT $1, $2, source_id, record, owns, $4 FROM lines
+                 WHERE tenant = $1 AND run = $3 AND kind = '{kind}' AND action = 'adopt'
+                 ON CONFLICT (tenant, connection, source_id) DO NOTHING"
+            ))
+            .await?;
+        }
+        self.lines(
+            "DELETE FROM manual_addresses WHERE tenant = $1 AND $2 > 0 AND $4 > 0 AND record IN (SELECT record FROM lines
+                 WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action = 'adopt')",
+        )
+        .await
+    }
+
+    async fn memberships(&mut self, former: &Former) -> Result<(), StoreError> {
         // Links come first: managers and memberships go by them.
         self.put_lines(
             "INSERT INTO user_links (tenant, connection, source_id, record, owns, since)
@@ -418,7 +454,7 @@ impl Apply<'_> {
             "UPDATE user_links SET left_at = CASE WHEN n.action = 'deactivate' THEN $4 ELSE NULL END
              FROM lines n WHERE n.tenant = $1 AND n.run = $3 AND n.kind = 'user'
                AND (n.action = 'deactivate' AND n.changes->'leaving' IS NOT NULL AND n.changes->'leaving'->>0 IS NULL
-                 OR n.action = 'reactivate' AND n.changes->'leaving' IS NOT NULL)
+                 OR n.action IN ('reactivate', 'adopt') AND n.changes->'leaving' IS NOT NULL)
                AND user_links.tenant = $1 AND user_links.connection = $2 AND user_links.source_id = n.source_id",
         )
         .await?;
@@ -437,10 +473,19 @@ impl Apply<'_> {
         self.put_lines(
             "INSERT INTO memberships (tenant, group_id, member_id, kind, owner, since)
              SELECT $1, record, member, CASE substr(member_id, 1, 1) WHEN 'u' THEN 'user' ELSE 'group' END, $2, $4
-             FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'membership' AND action = 'add'
+             FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'membership' AND action IN ('add', 'adopt')
              ON CONFLICT DO NOTHING",
         )
         .await?;
+        if !former.is_empty() {
+            self.lines(format!(
+                "DELETE FROM memberships WHERE tenant = $1 AND {} AND $2 > 0 AND $4 > 0 AND (group_id, member_id) IN (
+                     SELECT record, member FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'membership'
+                       AND action IN ('adopt', 'remove'))",
+                former.has("owner")
+            ))
+            .await?;
+        }
         self.analyze(&["memberships", "user_links"]).await?;
         self.lines(
             "DELETE FROM memberships WHERE tenant = $1 AND owner = $2 AND $4 > 0 AND (group_id, member_id) IN (
@@ -460,7 +505,7 @@ impl Apply<'_> {
                 "SELECT json_group_array(json_array(source_id, record, manager)) FROM (
                  SELECT source_id, record, changes->'manager'->>1 AS manager FROM lines
                  WHERE tenant = $1 AND run = $2 AND kind = 'user' AND source_id > $3 AND changes->'manager' IS NOT NULL
-                   AND action IN ('create', 'update', 'reactivate', 'deactivate')
+                   AND action IN ('create', 'adopt', 'update', 'reactivate', 'deactivate')
                  ORDER BY source_id LIMIT $4)",
             )
             .bind(self.lease.tenant)
@@ -520,6 +565,7 @@ impl Apply<'_> {
                  WHERE tenant = $1 AND run = $3 AND kind = 'group' AND action = 'delete')",
             // Another connection that still holds him becomes the owner, and looks at him in its next run.
             "UPDATE users SET updated_at = $4, edited = 1, origin = (SELECT MIN(o.connection) FROM user_links o
+                     JOIN connections c ON c.tenant = $1 AND c.id = o.connection AND c.state <> 'disabled'
                      WHERE o.tenant = $1 AND o.record = users.id AND o.connection <> $2 AND o.left_at IS NULL)
              WHERE tenant = $1 AND origin = $2 AND id IN (SELECT record FROM lines
                  WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action = 'unlink')",
@@ -585,7 +631,7 @@ impl Apply<'_> {
     async fn settle(&mut self, applied: &Applied<'_>) -> Result<(), StoreError> {
         self.write
             .query(
-                "UPDATE connections SET cursor = $1, fingerprint = $2, admitted_by = $3, state = 'active'
+                "UPDATE connections SET cursor = $1, fingerprint = $2, admitted_by = $3, state = 'active', gave_way = NULL
              WHERE tenant = $4 AND id = $5",
             )
             .bind(applied.cursor)

@@ -16,11 +16,11 @@ use usher_planner::{GuardRules, Scope};
 pub enum State {
     /// Settings are saved; it never ran.
     Configured,
-    /// It ran.
+    /// It ran, and is the tenant's active one.
     Active,
     /// A run of it was undone: it runs again when somebody says so.
     Paused,
-    /// Switched off.
+    /// Idle since another one took its turn.
     Disabled,
     /// The source refuses the credential.
     NeedsReauthorisation,
@@ -205,17 +205,19 @@ impl Store {
         let write = &mut edit.write;
         Self::nobody_runs(write, connection.tenant).await?;
         // Whom another connection holds too becomes its own, and is looked at in its next run.
-        self.query(
-            "UPDATE users SET edited = 1, origin = (SELECT MIN(o.connection) FROM user_links o
-                 WHERE o.tenant = $1 AND o.record = users.id AND o.connection <> $2 AND o.left_at IS NULL)
-             WHERE tenant = $1 AND origin = $2 AND EXISTS (SELECT 1 FROM user_links o
-                 WHERE o.tenant = $1 AND o.record = users.id AND o.connection <> $2 AND o.left_at IS NULL)",
-        )
+        let other = format!(
+            "FROM user_links o JOIN connections c ON c.tenant = $1 AND c.id = o.connection AND c.state <> 'disabled'
+             WHERE o.tenant = $1 AND o.record = users.id AND o.connection <> $2 AND o.left_at IS NULL"
+        );
+        self.query(format!(
+            "UPDATE users SET edited = 1, origin = (SELECT MIN(o.connection) {other})
+             WHERE tenant = $1 AND origin = $2 AND EXISTS (SELECT 1 {other})",
+        ))
         .bind(connection.tenant)
         .bind(connection.id)
         .execute(&mut **write)
         .await?;
-        keep_addresses(write, connection).await?;
+        keep_addresses(write, connection.tenant, &format!("u.origin = {}", connection.id)).await?;
         write
             .query(
                 "INSERT INTO memberships (tenant, group_id, member_id, kind, owner, since)
@@ -250,17 +252,16 @@ impl Store {
     }
 }
 
-/// Notes the e-mail addresses of a connection's users, who are about to become manual.
-async fn keep_addresses(write: &mut Write, connection: &Connection) -> Result<(), StoreError> {
+/// Notes the e-mail addresses of users, by which newcomers are matched with them; `whose` is a condition on `u`.
+pub(crate) async fn keep_addresses(write: &mut Write, tenant: i64, whose: &str) -> Result<(), StoreError> {
     let mut after = String::new();
     loop {
         let row = write
-            .query(
-                "SELECT json_group_array(json_array(id, attributes)) FROM (SELECT id, attributes FROM users
-             WHERE tenant = $1 AND origin = $2 AND id > $3 ORDER BY id LIMIT 1000)",
-            )
-            .bind(connection.tenant)
-            .bind(connection.id)
+            .query(format!(
+                "SELECT json_group_array(json_array(id, attributes)) FROM (SELECT u.id, u.attributes FROM users u
+                 WHERE u.tenant = $1 AND {whose} AND u.id > $2 ORDER BY u.id LIMIT 1000)"
+            ))
+            .bind(tenant)
             .bind(&after)
             .fetch_one(&mut **write)
             .await?;
@@ -278,7 +279,7 @@ async fn keep_addresses(write: &mut Write, connection: &Connection) -> Result<()
                 "INSERT INTO manual_addresses (tenant, address, record)
              SELECT $1, value->>1, value->>0 FROM json_each($2) WHERE true ON CONFLICT DO NOTHING",
             )
-            .bind(connection.tenant)
+            .bind(tenant)
             .bind(rows(&known)?)
             .execute(&mut **write)
             .await?;

@@ -17,6 +17,8 @@ pub enum Standing {
     Quarantined,
     /// Stays as it is, since it was changed after what is taken back.
     Kept,
+    /// Stays as it is, although the connection that brought it gives way and the other one doesn't bring it.
+    Orphaned,
     /// Worth knowing.
     Note,
 }
@@ -29,6 +31,7 @@ impl Standing {
             Self::Held => "held",
             Self::Quarantined => "quarantined",
             Self::Kept => "kept",
+            Self::Orphaned => "orphaned",
             Self::Note => "note",
         }
     }

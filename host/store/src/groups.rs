@@ -4,6 +4,7 @@ use crate::database::{Store, document, page, text};
 use crate::edits::{By, differences};
 use crate::error::StoreError;
 use crate::history::View;
+use crate::switch::orphaned;
 use serde::Deserialize;
 use sqlx::Row as _;
 use usher_model::{Attributes, DISPLAY_NAME, MemberKind, Value};
@@ -20,6 +21,8 @@ pub struct GroupRow {
     pub attributes: Attributes,
     /// The name of the connection that owns it; none: manual.
     pub origin: Option<String>,
+    /// Whether that connection is idle now: nobody brings the group any more.
+    pub orphaned: bool,
     /// The source id, where a connection knows it.
     pub external_id: Option<String>,
     /// How many are directly in it.
@@ -49,6 +52,7 @@ struct Json {
     display_name: String,
     attributes: String,
     origin: Option<String>,
+    orphaned: i64,
     external_id: Option<String>,
     members: u64,
 }
@@ -57,10 +61,12 @@ struct Json {
 fn document_of(view: View) -> String {
     let (memberships, links) = (view.memberships(), view.group_links());
     let origin = view.connection_name("g.tenant", "g.origin");
+    let orphaned = orphaned("g");
     format!(
         "json_object('id', g.id, 'display_name', g.display_name, 'attributes', g.attributes,
-    'origin', {origin},
-    'external_id', (SELECT l.source_id FROM {links} l WHERE l.tenant = g.tenant AND l.record = g.id ORDER BY l.connection LIMIT 1),
+    'origin', {origin}, 'orphaned', CASE WHEN {orphaned} THEN 1 ELSE 0 END,
+    'external_id', (SELECT MIN(l.source_id) FROM {links} l WHERE l.tenant = g.tenant AND l.record = g.id
+        AND l.connection = COALESCE(g.origin, l.connection)),
     'members', (SELECT COUNT(DISTINCT m.member_id) FROM {memberships} m WHERE m.tenant = g.tenant AND m.group_id = g.id))"
     )
 }
@@ -71,6 +77,7 @@ fn shown(json: Json) -> Result<GroupRow, StoreError> {
         display_name: json.display_name,
         attributes: document(&json.attributes, "group")?,
         origin: json.origin,
+        orphaned: json.orphaned == 1,
         external_id: json.external_id,
         members: json.members,
     })
@@ -82,13 +89,14 @@ impl Store {
         &self,
         tenant: i64,
         view: View,
+        only_orphaned: bool,
         after: (&str, &str),
         limit: i64,
     ) -> Result<Vec<GroupRow>, StoreError> {
-        let (shown_group, groups) = (document_of(view), view.groups());
+        let (shown_group, groups, orphaned) = (document_of(view), view.groups(), orphaned("a"));
         let sql = format!(
             "SELECT json_group_array({shown_group}) FROM (SELECT * FROM {groups} a WHERE a.tenant = $1
-                 AND (a.display_name, a.id) > ($2, $3) ORDER BY a.display_name, a.id LIMIT $4) g"
+                 AND (a.display_name, a.id) > ($2, $3) AND ($5 = 0 OR {orphaned}) ORDER BY a.display_name, a.id LIMIT $4) g"
         );
         let row = self
             .query(sql)
@@ -96,6 +104,7 @@ impl Store {
             .bind(after.0)
             .bind(after.1)
             .bind(limit)
+            .bind(i64::from(only_orphaned))
             .fetch_one(self.pool())
             .await?;
         page::<Json>(&row)?.into_iter().map(shown).collect()

@@ -6,6 +6,7 @@ use crate::error::StoreError;
 use crate::failpoint::failpoint;
 use crate::leases::Lease;
 use crate::runs::{Run, word};
+use crate::switch::Former;
 use serde::{Deserialize, Serialize};
 use sqlx::{AnyConnection, Row};
 use usher_planner::{Action, Count, PlanHash, PlanHasher, RecordKind};
@@ -126,6 +127,19 @@ pub struct AppliedChange {
 
 /// Where a page of lines ended.
 pub type After<'a> = (&'a str, &'a str, &'a str);
+
+/// How many users or groups the connection has, `$2`, and those have that give way to it.
+fn held_of(kind: &str, also: &str, former: &Former) -> String {
+    let own = format!("SELECT COUNT(*) FROM {kind}_links l WHERE l.tenant = $1 AND l.connection = $2 {also}");
+    if former.yielding().is_empty() {
+        return own;
+    }
+    format!(
+        "SELECT ({own}) + (SELECT COUNT(*) FROM {kind}s r WHERE r.tenant = $1 AND {}
+             AND NOT EXISTS (SELECT 1 FROM {kind}_links k WHERE k.tenant = $1 AND k.connection = $2 AND k.record = r.id))",
+        former.gives_way("r.origin")
+    )
+}
 
 fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
@@ -335,11 +349,15 @@ impl Store {
              (SELECT COUNT(*) FROM lines n WHERE n.tenant = $1 AND n.run = $2 AND n.kind = 'user' AND (n.action IN ('update', 'unlink')
                   OR (n.action IN ('deactivate', 'delete') AND n.changes->>'leaving' IS NULL)
                   OR (n.action = 'deactivate' AND n.changes->'leaving'->>1 IS NOT NULL AND n.changes->'leaving'->>0 IS NULL)
-                  OR (n.action = 'reactivate' AND n.changes->>'leaving' IS NULL))),
+                  OR (n.action = 'reactivate' AND n.changes->>'leaving' IS NULL)
+                  OR (n.action = 'adopt' AND EXISTS (SELECT 1 FROM user_links k JOIN runs q ON q.tenant = $1 AND q.id = $2 AND k.connection = q.connection
+                      WHERE k.tenant = $1 AND k.source_id = n.source_id AND k.left_at IS NULL)))),
              (SELECT COUNT(*) FROM group_links l JOIN runs r ON r.tenant = $1 AND r.id = $2 AND l.connection = r.connection
               WHERE l.tenant = $1) -
              (SELECT COUNT(*) FROM lines n WHERE n.tenant = $1 AND n.run = $2 AND n.kind = 'group'
-                  AND n.action IN ('update', 'delete', 'unlink'))",
+                  AND (n.action IN ('update', 'delete', 'unlink')
+                      OR (n.action = 'adopt' AND EXISTS (SELECT 1 FROM group_links k JOIN runs q ON q.tenant = $1 AND q.id = $2 AND k.connection = q.connection
+                          WHERE k.tenant = $1 AND k.source_id = n.source_id))))",
         )
         .bind(lease.tenant)
         .bind(lease.run)
@@ -354,26 +372,26 @@ impl Store {
     }
 
     /// What the guard counts: going and of how many, over this run and what was applied since a moment without having been agreed to although
-    /// it was held.
+    /// it was held. What connections brought that give way is counted as this one's.
     pub async fn guard_counts(
         &self,
         lease: Lease,
         connection: i64,
+        former: &Former,
         since: i64,
         at_least: u64,
     ) -> Result<Vec<Count>, StoreError> {
         let mut counts = Vec::new();
         for (what, kind, base) in [
-            (
-                "users",
-                "user",
-                "SELECT COUNT(*) FROM user_links WHERE tenant = $1 AND connection = $2 AND left_at IS NULL",
-            ),
-            ("groups", "group", "SELECT COUNT(*) FROM group_links WHERE tenant = $1 AND connection = $2"),
+            ("users", "user", held_of("user", "AND l.left_at IS NULL", former)),
+            ("groups", "group", held_of("group", "", former)),
             (
                 "memberships",
                 "membership",
-                "SELECT COUNT(*) FROM memberships WHERE tenant = $1 AND owner = $2",
+                format!(
+                    "SELECT COUNT(*) FROM memberships WHERE tenant = $1 AND (owner = $2 OR {})",
+                    former.gives_way("owner")
+                ),
             ),
         ] {
             let sql = format!(
@@ -390,8 +408,8 @@ impl Store {
             let of = unsigned(row.try_get(0)?);
             counts.push(Count { what: what.to_owned(), going: now + before, of: of + gone });
         }
-        counts.extend(self.members_going(lease, connection, since, at_least).await?);
-        counts.extend(self.values_going(lease, connection, since).await?);
+        counts.extend(self.members_going(lease, connection, former, since, at_least).await?);
+        counts.extend(self.values_going(lease, connection, former, since).await?);
         Ok(counts)
     }
 
@@ -400,14 +418,16 @@ impl Store {
         &self,
         lease: Lease,
         connection: i64,
+        former: &Former,
         since: i64,
         at_least: u64,
     ) -> Result<Vec<Count>, StoreError> {
+        let theirs = former.gives_way("m.owner");
         let sql = format!(
             "SELECT json_group_array(json_array(name, now, before, has)) FROM (
              SELECT COALESCE((SELECT g.display_name FROM groups g WHERE g.tenant = $1 AND g.id = x.record), x.record) AS name,
                  x.now, x.before,
-                 (SELECT COUNT(*) FROM memberships m WHERE m.tenant = $1 AND m.group_id = x.record AND m.owner = $3) AS has
+                 (SELECT COUNT(*) FROM memberships m WHERE m.tenant = $1 AND m.group_id = x.record AND (m.owner = $3 OR {theirs})) AS has
              FROM (SELECT l.record, {NOW} AS now, {BEFORE} AS before FROM lines l
                    WHERE l.tenant = $1 AND {WINDOW} AND l.kind = 'membership' AND {AWAY}
                      AND NOT EXISTS (SELECT 1 FROM lines d WHERE d.tenant = $1 AND d.run = $2 AND d.kind = 'group'
@@ -435,14 +455,16 @@ impl Store {
         &self,
         lease: Lease,
         connection: i64,
+        former: &Former,
         since: i64,
     ) -> Result<Vec<Count>, StoreError> {
+        let whose = format!("(origin = $2 OR {})", former.gives_way("origin"));
         let sql = format!(
             "SELECT json_group_array(json_array(kind, field, now, before)) FROM (
              SELECT l.kind, j.key AS field, {NOW} AS now, {BEFORE} AS before
              FROM lines l CROSS JOIN json_each(l.changes) j
              WHERE l.tenant = $1 AND {WINDOW} AND l.kind IN ('user', 'group') AND l.away <> 0
-               AND l.action IN ('update', 'reactivate', 'deactivate') AND j.key NOT IN ('leaving', 'path')
+               AND l.action IN ('update', 'reactivate', 'deactivate', 'adopt') AND j.key NOT IN ('leaving', 'path', 'linked')
                AND j.value->>0 IS NOT NULL AND j.value->>1 IS NULL
              GROUP BY 1, 2) WHERE now > 0"
         );
@@ -451,13 +473,19 @@ impl Store {
         for (kind, field, now, before) in page::<(String, String, i64, i64)>(&row)? {
             let holders = match (kind.as_str(), field.as_str()) {
                 ("user", usher_model::MANAGER) => {
-                    "SELECT COUNT(*) FROM users WHERE tenant = $1 AND origin = $2 AND manager IS NOT NULL AND $3 <> ''"
+                    format!(
+                        "SELECT COUNT(*) FROM users WHERE tenant = $1 AND {whose} AND manager IS NOT NULL AND $3 <> ''"
+                    )
                 }
                 ("user", _) => {
-                    "SELECT COUNT(*) FROM users WHERE tenant = $1 AND origin = $2 AND attributes->>$3 IS NOT NULL"
+                    format!(
+                        "SELECT COUNT(*) FROM users WHERE tenant = $1 AND {whose} AND attributes->>$3 IS NOT NULL"
+                    )
                 }
                 _ => {
-                    "SELECT COUNT(*) FROM groups WHERE tenant = $1 AND origin = $2 AND attributes->>$3 IS NOT NULL"
+                    format!(
+                        "SELECT COUNT(*) FROM groups WHERE tenant = $1 AND {whose} AND attributes->>$3 IS NOT NULL"
+                    )
                 }
             };
             let row = self

@@ -29,7 +29,7 @@ pub struct ManagerRow {
 /// `COALESCE` of who a user is after this run: in by a link that stays, or by a line.
 const IN: &str = "((l.record IS NOT NULL AND l.left_at IS NULL AND (n.action IS NULL OR (n.action NOT IN ('delete', 'unlink')
         AND NOT (n.action = 'deactivate' AND n.changes->>'leaving' IS NOT NULL))))
-     OR n.action IN ('create', 'link', 'reactivate'))";
+     OR n.action IN ('create', 'link', 'adopt', 'reactivate'))";
 
 impl Store {
     /// The next users after an id whom the run looks at, by source id.
@@ -98,9 +98,9 @@ impl Store {
              LEFT JOIN user_links l ON l.tenant = $1 AND l.connection = $3 AND l.source_id = texts.value
              LEFT JOIN lines n ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = texts.value
                  AND n.member_id = ''
-             LEFT JOIN users u ON u.tenant = $1 AND u.id = l.record
+             LEFT JOIN users u ON u.tenant = $1 AND u.id = CASE WHEN n.action = 'adopt' THEN n.record ELSE l.record END
              LEFT JOIN users b ON b.tenant = $1 AND b.id = u.manager
-             WHERE {IN} AND (u.id IS NULL OR u.origin = $3) AND s.problem IS NULL AND COALESCE(n.action, '') <> 'link')
+             WHERE {IN} AND (u.id IS NULL OR u.origin = $3 OR n.action = 'adopt') AND s.problem IS NULL AND COALESCE(n.action, '') <> 'link')
              WHERE named IS NOT NULL OR manager IS NOT NULL"
         );
         let row = self.of_read(sql, read).bind(run).bind(rows(&ids)?).fetch_one(self.pool()).await?;

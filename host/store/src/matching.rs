@@ -2,11 +2,13 @@
 //! not made twice.
 
 use crate::admission::Outcome;
+use crate::connections::keep_addresses;
 use crate::database::{Store, page, rows};
 use crate::error::StoreError;
 use crate::leases::Lease;
 use crate::mirror::over;
 use crate::reads::Read;
+use crate::switch::Former;
 use serde::Deserialize;
 use sqlx::Row;
 use usher_model::User;
@@ -24,8 +26,23 @@ pub struct Match {
     pub user_name: String,
     /// Whether it is his userName there, and not only an e-mail address.
     pub by_user_name: bool,
-    /// Whether the record is made by hand, and not another connection's.
-    pub manual: bool,
+    /// The connection that owns the record; none: made by hand.
+    pub owner: Option<i64>,
+}
+
+/// A user of a former connection whom a newcomer may be.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Heir {
+    /// The newcomer's source id.
+    pub id: String,
+    /// The directory's id.
+    pub record: String,
+    /// The directory's userName.
+    pub user_name: String,
+    /// The address that both have, folded; none where both have the same key at their sources.
+    pub address: Option<String>,
+    /// The displayName that the directory has.
+    pub display_name: Option<String>,
 }
 
 /// Who comes in and has no problem yet. Who could not be read and is looked at for another reason stays as he is.
@@ -55,7 +72,7 @@ macro_rules! claims {
 impl Store {
     /// Quarantines who has no userName, and everybody whose userName somebody else holds or claims too. Repeats until nothing changes,
     /// since a quarantined user keeps the name that he wanted to give up.
-    pub async fn judge_names(&self, lease: Lease, read: Read) -> Result<u64, StoreError> {
+    pub async fn judge_names(&self, lease: Lease, read: Read, former: &Former) -> Result<u64, StoreError> {
         let mut write = self.write().await?;
         Self::hold_lease(&mut write, lease).await?;
         let nameless = concat!(
@@ -65,8 +82,8 @@ impl Store {
                    WHERE m.tenant = $1 AND m.connection = $3 AND m.source_id = s.source_id AND m.raw IS NOT NULL))"
         );
         let mut judged = over(&mut write, read, nameless).await?;
-        // A holder of the name who is not giving it up: only whom this connection owns can be renamed. One who has left or is leaving may be the
-        // same person under a new key, which somebody must say.
+        // A holder of the name who is not giving it up: only whom this connection owns, or takes over, can be renamed. One who has left or is
+        // leaving may be the same person under a new key, which somebody must say.
         let held = concat!(
             "UPDATE staged_users AS s SET problem = json_object('standing', 'quarantined',
                  'why', 'userName ' || s.user_name_key || ' is held by ' || (
@@ -87,9 +104,10 @@ impl Store {
                  WHERE u.tenant = $1 AND u.user_name_key = s.user_name_key
                    AND (own.record IS NULL OR own.record <> u.id)
                    AND (h.source_id IS NOT NULL OR own.record IS NOT NULL)
-                   AND NOT (COALESCE(u.origin, 0) = $3 AND EXISTS (SELECT 1 FROM staged_users f WHERE ", claims!("f"),
+                   AND NOT ((COALESCE(u.origin, 0) = $3 OR FORMER) AND EXISTS (SELECT 1 FROM staged_users f WHERE ", claims!("f"),
             "        AND f.source_id = h.source_id AND f.user_name_key <> u.user_name_key)))"
-        );
+        )
+        .replace("FORMER", &former.has("u.origin"));
         // Several claim the name, and this one doesn't hold it already.
         let claimed = concat!(
             "UPDATE staged_users AS s SET problem = json_object('standing', 'quarantined',
@@ -103,7 +121,7 @@ impl Store {
                    AND u.user_name_key = s.user_name_key)"
         );
         loop {
-            let round = over(&mut write, read, held).await? + over(&mut write, read, claimed).await?;
+            let round = over(&mut write, read, held.clone()).await? + over(&mut write, read, claimed).await?;
             judged += round;
             if round == 0 {
                 break;
@@ -125,10 +143,11 @@ impl Store {
         Ok(row.try_get::<i64, _>(0)? == 1)
     }
 
-    /// The next newcomers without a link after an id, as the chain left them.
+    /// The next newcomers without a link after an id, as the chain left them; `unmatched` only those who weren't found to be anybody so far.
     pub async fn newcomers(
         &self,
         read: Read,
+        unmatched: bool,
         after: &str,
         limit: i64,
     ) -> Result<Vec<(String, User)>, StoreError> {
@@ -138,12 +157,18 @@ impl Store {
              LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = s.source_id
              WHERE ",
             claims!("s"),
-            " AND s.source_id > $4 AND COALESCE(s.raw, m.raw) IS NOT NULL
+            " AND s.source_id > $4 AND COALESCE(s.raw, m.raw) IS NOT NULL AND ($6 = 0 OR s.record IS NULL)
                AND NOT EXISTS (SELECT 1 FROM user_links l
                    WHERE l.tenant = $1 AND l.connection = $3 AND l.source_id = s.source_id)
              ORDER BY s.source_id LIMIT $5)"
         );
-        let row = self.of_read(sql, read).bind(after).bind(limit).fetch_one(self.pool()).await?;
+        let row = self
+            .of_read(sql, read)
+            .bind(after)
+            .bind(limit)
+            .bind(i64::from(unmatched))
+            .fetch_one(self.pool())
+            .await?;
         page::<(String, String, Option<String>)>(&row)?
             .into_iter()
             .map(|(id, raw, outcome)| {
@@ -166,7 +191,7 @@ impl Store {
         // Crossed, which SQLite joins in the order that is written: each address is looked up.
         let sql = "SELECT json_group_array(json_object('id', id, 'address', address, 'record', record,
                  'user_name', user_name, 'by_user_name', json(CASE by_name WHEN 1 THEN 'true' ELSE 'false' END),
-                 'manual', json(CASE WHEN origin IS NULL THEN 'true' ELSE 'false' END))) FROM (
+                 'owner', origin)) FROM (
              SELECT j.value->>0 AS id, j.value->>1 AS address, u.id AS record, u.user_name, 1 AS by_name, u.origin
              FROM json_each($3) j CROSS JOIN users u
              WHERE u.tenant = $1 AND u.user_name_key = j.value->>1 AND (u.origin IS NULL OR u.origin <> $2)
@@ -183,6 +208,59 @@ impl Store {
             .bind(rows(&addresses)?)
             .fetch_one(self.pool())
             .await?;
+        page(&row)
+    }
+
+    /// Notes the e-mail addresses of former connections' users, for comparing newcomers with them.
+    pub async fn note_former_addresses(
+        &self,
+        lease: Lease,
+        read: Read,
+        former: &Former,
+    ) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        Self::hold_lease(&mut write, lease).await?;
+        let theirs = former.has("u.origin");
+        write
+            .query(format!(
+                "DELETE FROM manual_addresses WHERE tenant = $1 AND record IN (SELECT u.id FROM users u WHERE u.tenant = $1 AND {theirs})"
+            ))
+            .bind(read.tenant)
+            .execute(&mut *write)
+            .await?;
+        keep_addresses(&mut write, read.tenant, &theirs).await?;
+        write.commit().await
+    }
+
+    /// Whom of former connections newcomers may be, by an address that both have (newcomer, folded address), or by their key. Whose userName
+    /// somebody claims in this read, and whom the connection is linked to, is nobody else.
+    pub async fn heirs(
+        &self,
+        read: Read,
+        former: &Former,
+        newcomers: &[(String, Option<String>)],
+    ) -> Result<Vec<Heir>, StoreError> {
+        let free = format!(
+            "u.tenant = $1 AND {} AND NOT EXISTS (SELECT 1 FROM user_links l
+                 WHERE l.tenant = $1 AND l.connection = $3 AND l.record = u.id)
+             AND NOT EXISTS (SELECT 1 FROM staged_users s INDEXED BY staged_users_by_name
+                 WHERE s.tenant = $1 AND s.read = $2 AND s.user_name_key = u.user_name_key AND s.op IN (1, 4, 5))",
+            former.has("u.origin")
+        );
+        let sql = format!(
+            "SELECT json_group_array(json_object('id', id, 'record', record, 'user_name', user_name, 'address', address,
+                 'display_name', display_name)) FROM (
+             SELECT j.value->>0 AS id, u.id AS record, u.user_name, j.value->>1 AS address, u.attributes->>'displayName' AS display_name
+             FROM json_each($4) j CROSS JOIN manual_addresses a CROSS JOIN users u
+             WHERE a.tenant = $1 AND a.address = j.value->>1 AND u.id = a.record AND {free}
+             UNION
+             SELECT j.value->>0, u.id, u.user_name, NULL, u.attributes->>'displayName'
+             FROM json_each($4) j CROSS JOIN user_links f CROSS JOIN users u
+             WHERE j.value->>1 IS NULL AND f.tenant = $1 AND {} AND f.source_id = j.value->>0 AND u.id = f.record
+               AND u.origin = f.connection AND {free}) x",
+            former.has("f.connection")
+        );
+        let row = self.of_read(sql, read).bind(rows(&newcomers)?).fetch_one(self.pool()).await?;
         page(&row)
     }
 

@@ -5,6 +5,7 @@ use crate::error::StoreError;
 use crate::leases::Lease;
 use crate::lines::OF_THE_PLAN;
 use crate::reads::Read;
+use crate::switch::Former;
 
 /// Pairs of the overlay with what both ends come to: the records that they are linked to or that this plan makes of them, what to call them, and
 /// whether the source has the pair and both ends are in after this run.
@@ -14,11 +15,11 @@ const PAIRS: &str = "SELECT s.group_id, s.member_id, s.kind, s.op, COALESCE(gl.r
             || COALESCE(gn.name, gg.display_name, s.group_id) AS name,
         CASE WHEN s.op <> 2
             AND (gl.record IS NOT NULL AND COALESCE(gn.action, '') NOT IN ('delete', 'unlink')
-                OR COALESCE(gn.action, '') IN ('create', 'link'))
+                OR COALESCE(gn.action, '') IN ('create', 'link', 'adopt'))
             AND (ul.record IS NOT NULL AND ul.left_at IS NULL AND COALESCE(mn.action, '') NOT IN ('delete', 'unlink')
                     AND NOT (COALESCE(mn.action, '') = 'deactivate' AND mn.changes->>'leaving' IS NOT NULL)
                 OR ml.record IS NOT NULL AND COALESCE(mn.action, '') NOT IN ('delete', 'unlink')
-                OR COALESCE(mn.action, '') IN ('create', 'link', 'reactivate'))
+                OR COALESCE(mn.action, '') IN ('create', 'link', 'adopt', 'reactivate'))
             THEN 1 ELSE 0 END AS wanted
     FROM staged_members s
     LEFT JOIN group_links gl ON gl.tenant = $1 AND gl.connection = $3 AND gl.source_id = s.group_id
@@ -45,6 +46,52 @@ async fn run(write: &mut Write, lease: Lease, read: Read, sql: String) -> Result
     Ok(())
 }
 
+/// Whether a plan takes somebody or something over.
+async fn adopts(write: &mut Write, lease: Lease) -> Result<bool, StoreError> {
+    let row = write
+        .query(
+            "SELECT CAST(EXISTS (SELECT 1 FROM lines WHERE tenant = $1 AND run = $2 AND kind IN ('group', 'user') AND action = 'adopt')
+                 AS INTEGER)",
+        )
+        .bind(lease.tenant)
+        .bind(lease.run)
+        .fetch_one(&mut **write)
+        .await?;
+    Ok(sqlx::Row::try_get::<i64, _>(&row, 0)? == 1)
+}
+
+/// What former connections brought between records that are this one's by now, or linked to it, and that its source doesn't have.
+fn not_taken_over(insert: &str, former: &Former) -> String {
+    let end = |kind: &str, id: &str| {
+        format!(
+            "COALESCE((SELECT l.source_id FROM {kind}_links l WHERE l.tenant = $1 AND l.connection = $3 AND l.record = {id}
+                     AND NOT EXISTS (SELECT 1 FROM lines n WHERE n.tenant = $1 AND n.run = $4 AND n.kind = '{kind}'
+                         AND n.source_id = l.source_id AND n.member_id = '' AND n.action IN ('delete', 'unlink'))),
+                 (SELECT n.source_id FROM lines n WHERE n.tenant = $1 AND n.run = $4 AND n.kind = '{kind}' AND n.record = {id}
+                     AND n.action IN ('adopt', 'link')))"
+        )
+    };
+    format!(
+        "{insert}
+         SELECT $1, $4, 'membership', x.group_id, substr(x.kind, 1, 1) || ':' || x.member_id, 'remove', x.record, x.member,
+             COALESCE((SELECT u.user_name FROM users u WHERE u.tenant = $1 AND u.id = x.member),
+                 (SELECT g.display_name FROM groups g WHERE g.tenant = $1 AND g.id = x.member)) || ' in '
+                 || (SELECT g.display_name FROM groups g WHERE g.tenant = $1 AND g.id = x.record),
+             'the source has no such membership', '{{}}', 0, 1
+         FROM (SELECT h.group_id AS record, h.member_id AS member, h.kind, {} AS group_id,
+                 CASE h.kind WHEN 'user' THEN {} ELSE {} END AS member_id
+             FROM memberships h WHERE h.tenant = $1 AND {}) x
+         WHERE x.group_id IS NOT NULL AND x.member_id IS NOT NULL AND $2 > 0
+           AND NOT EXISTS (SELECT 1 FROM memberships o WHERE o.tenant = $1 AND o.group_id = x.record AND o.member_id = x.member
+               AND o.owner = $3)
+         ON CONFLICT DO NOTHING",
+        end("group", "h.group_id"),
+        end("user", "h.member_id"),
+        end("group", "h.member_id"),
+        former.has("h.owner"),
+    )
+}
+
 impl Store {
     /// Writes the lines of all memberships that come or go. `all` looks at every membership that the source has; else only
     /// those that changed, and those of users and groups who come in or go out by this plan's other lines.
@@ -52,16 +99,19 @@ impl Store {
         &self,
         lease: Lease,
         read: Read,
+        former: &Former,
         all: bool,
         removals: bool,
     ) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         Self::hold_lease(&mut write, lease).await?;
+        // Who was taken over is looked at with all that others brought him.
+        let all = all || !former.is_empty() && adopts(&mut write, lease).await?;
         if Self::has_grown(&mut write, OF_THE_PLAN, lease.tenant, lease.run).await? {
             Self::analyze(&mut write, &["lines"]).await?;
         }
         let flips = "SELECT f.source_id FROM lines f WHERE f.tenant = $1 AND f.run = $4 AND f.member_id = ''
-             AND (f.action IN ('create', 'link', 'reactivate', 'delete', 'unlink')
+             AND (f.action IN ('create', 'link', 'adopt', 'reactivate', 'delete', 'unlink')
                  OR (f.action = 'deactivate' AND f.changes->>'leaving' IS NOT NULL))";
         let due = "INSERT INTO staged_members (tenant, read, group_id, member_id, kind, op)
              SELECT $1, $2, m.group_id, m.member_id, m.kind, 5 FROM mirror_members m
@@ -88,9 +138,18 @@ impl Store {
         }
         let insert = "INSERT INTO lines (tenant, run, kind, source_id, member_id, action, record, member, name, reason,
                  changes, owns, away)";
+        let action = if former.is_empty() {
+            "'add'".to_owned()
+        } else {
+            let theirs = format!(
+                "EXISTS (SELECT 1 FROM memberships f WHERE f.tenant = $1 AND f.group_id = x.record AND f.member_id = x.member AND {})",
+                former.has("f.owner")
+            );
+            format!("CASE WHEN {theirs} THEN 'adopt' ELSE 'add' END")
+        };
         let adds = format!(
             "{insert}
-             SELECT $1, $4, 'membership', x.group_id, substr(x.kind, 1, 1) || ':' || x.member_id, 'add', x.record, x.member,
+             SELECT $1, $4, 'membership', x.group_id, substr(x.kind, 1, 1) || ':' || x.member_id, {action}, x.record, x.member,
                  x.name, 'the source has it', '{{}}', 0, 0
              FROM ({PAIRS}) x
              WHERE x.wanted = 1 AND NOT EXISTS (SELECT 1 FROM memberships h
@@ -98,6 +157,9 @@ impl Store {
              ON CONFLICT DO NOTHING"
         );
         run(&mut write, lease, read, adds).await?;
+        if removals && all && !former.is_empty() {
+            run(&mut write, lease, read, not_taken_over(insert, former)).await?;
+        }
         if removals {
             let removes = format!(
                 "{insert}

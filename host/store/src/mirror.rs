@@ -366,7 +366,7 @@ impl Store {
         let mut write = self.write().await?;
         Self::hold_lease(&mut write, lease).await?;
         for sql in statements {
-            over(&mut write, read, sql).await?;
+            over(&mut write, read, *sql).await?;
         }
         write.commit().await?;
         Ok(())
@@ -398,7 +398,11 @@ impl Store {
     }
 }
 
-pub(crate) async fn over(write: &mut Write, read: Read, sql: &'static str) -> Result<u64, StoreError> {
+pub(crate) async fn over(
+    write: &mut Write,
+    read: Read,
+    sql: impl Into<std::borrow::Cow<'static, str>>,
+) -> Result<u64, StoreError> {
     let done =
         write.query(sql).bind(read.tenant).bind(read.id).bind(read.connection).execute(&mut **write).await?;
     Ok(done.rows_affected())

@@ -8,6 +8,7 @@ use crate::error::StoreError;
 use crate::leases::Lease;
 use crate::mirror::as_read;
 use crate::reads::Read;
+use crate::switch::Former;
 use serde::Deserialize;
 use usher_model::{Attributes, Group, User};
 
@@ -58,8 +59,10 @@ pub struct DueStored {
     pub origin: Option<i64>,
     /// Its paths.
     pub paths: Vec<String>,
-    /// Whether another connection holds it too.
+    /// Whether another live connection holds it too.
     pub held_elsewhere: bool,
+    /// Whether its owner, another connection, has begun to let it go.
+    pub leaving: bool,
 }
 
 /// Somebody whom a run looks at and of whom only id and hash are kept, since he has been left out for long.
@@ -112,6 +115,8 @@ struct Row {
     origin: Option<i64>,
     paths: Option<String>,
     held: Option<i64>,
+    #[serde(default)]
+    leaving: i64,
     groups: Option<String>,
 }
 
@@ -132,6 +137,7 @@ impl Row {
             origin: self.origin,
             paths: parsed(self.paths.take(), "list of paths")?.unwrap_or_default(),
             held_elsewhere: self.held == Some(1),
+            leaving: self.leaving == 1,
         }))
     }
 }
@@ -269,6 +275,7 @@ impl Store {
     pub async fn due_users(
         &self,
         read: Read,
+        former: &Former,
         after: &str,
         with_groups: bool,
         limit: i64,
@@ -282,12 +289,13 @@ impl Store {
                              WHERE z.tenant = $1 AND z.read = $2 AND z.group_id = y.group_id
                                AND z.member_id = y.member_id AND z.kind = 'user')) e)";
         let groups = if with_groups { groups } else { "NULL" };
+        let idle = former.has("o.connection");
         // SQLite is told the index by which another holder is found: without statistics it would pass over all links.
         let sql = format!(
             "SELECT json_group_array(json_object('id', id, 'raw', raw, 'hash', hash, 'present', present, 'outcome', outcome,
                  'problem', problem, 'record', record, 'owns', owns, 'left_at', left_at, 'matched', matched,
                  'name', name, 'active', active, 'attributes', attributes, 'origin', origin, 'paths', paths,
-                 'held', held, 'groups', groups)) FROM (
+                 'held', held, 'leaving', leaving, 'groups', groups)) FROM (
              SELECT s.source_id AS id, COALESCE(s.raw, m.raw) AS raw, CASE WHEN s.raw IS NULL THEN m.hash END AS hash,
                  CASE WHEN s.op = 2 OR (s.op = 5 AND m.source_id IS NULL) THEN 0 ELSE 1 END AS present,
                  CASE WHEN s.op = 3 THEN m.outcome ELSE s.outcome END AS outcome,
@@ -296,7 +304,9 @@ impl Store {
                  l.record, l.owns, l.left_at, s.record AS matched,
                  u.user_name AS name, u.active, u.attributes, u.origin, u.paths,
                  CASE WHEN u.id IS NULL THEN 0 ELSE CAST(EXISTS (SELECT 1 FROM user_links o INDEXED BY user_links_by_record WHERE o.tenant = $1
-                     AND o.record = u.id AND o.connection <> $3 AND o.left_at IS NULL) AS INTEGER) END AS held,
+                     AND o.record = u.id AND o.connection <> $3 AND o.left_at IS NULL AND NOT ({idle})) AS INTEGER) END AS held,
+                 CASE WHEN COALESCE(u.origin, $3) = $3 THEN 0 ELSE CAST(EXISTS (SELECT 1 FROM user_links o INDEXED BY user_links_by_record
+                     WHERE o.tenant = $1 AND o.record = u.id AND o.connection = u.origin AND o.left_at IS NOT NULL) AS INTEGER) END AS leaving,
                  {groups} AS groups
              FROM staged_users s
              LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = s.source_id

@@ -15,6 +15,8 @@ pub enum Intent {
     Plan,
     /// To change it.
     Sync,
+    /// To change it, and be the tenant's active connection from then on.
+    Switch,
     /// A change by hand.
     Edit,
     /// A connection that was removed.
@@ -23,6 +25,15 @@ pub enum Intent {
     Undo,
     /// A person was erased.
     Erase,
+    /// What idle connections had brought was let go.
+    Orphans,
+}
+
+impl Intent {
+    /// Whether its plan is to be applied, not only seen.
+    pub fn changes(self) -> bool {
+        self != Self::Plan
+    }
 }
 
 /// How far a run has come.

@@ -4,6 +4,7 @@ use crate::database::{Store, Write, document, page, rows, text};
 use crate::edits::{By, Edit, differences};
 use crate::error::StoreError;
 use crate::history::View;
+use crate::switch::orphaned;
 use serde::Deserialize;
 use sqlx::Row;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,8 @@ pub struct UserRow {
     pub attributes: Attributes,
     /// The name of the connection that owns it; none: manual.
     pub origin: Option<String>,
+    /// Whether that connection is idle now: nobody brings the user any more.
+    pub orphaned: bool,
     /// The source's key, where the owning connection knows one.
     pub external_id: Option<String>,
     /// The manager: id and userName.
@@ -46,6 +49,8 @@ pub struct UserFilter {
     pub active: Option<bool>,
     /// Only manual ones.
     pub manual: bool,
+    /// Only those of idle connections.
+    pub orphaned: bool,
 }
 
 /// A user made by hand.
@@ -75,6 +80,7 @@ struct Json {
     active: i64,
     attributes: String,
     origin: Option<String>,
+    orphaned: i64,
     external_id: Option<String>,
     manager: Option<String>,
     manager_name: Option<String>,
@@ -89,9 +95,11 @@ fn document_of(view: View) -> String {
         (view.users(), view.groups(), view.memberships(), view.user_links());
     let origin = view.connection_name("u.tenant", "u.origin");
     let connection = view.connection_name("l.tenant", "l.connection");
+    let orphaned = orphaned("u");
     format!(
         "json_object('id', u.id, 'user_name', u.user_name, 'active', u.active, 'attributes', u.attributes,
     'origin', CASE WHEN u.origin IS NULL THEN NULL ELSE {origin} END,
+    'orphaned', CASE WHEN {orphaned} THEN 1 ELSE 0 END,
     'external_id', (SELECT MIN(l.source_id) FROM {links} l WHERE l.tenant = u.tenant AND l.record = u.id
         AND l.connection = COALESCE(u.origin, l.connection)),
     'manager', u.manager, 'manager_name', (SELECT b.user_name FROM {users} b WHERE b.tenant = u.tenant AND b.id = u.manager), 'paths', u.paths,
@@ -110,6 +118,7 @@ fn shown(json: Json) -> Result<UserRow, StoreError> {
         active: json.active == 1,
         attributes: document(&json.attributes, "user")?,
         origin: json.origin,
+        orphaned: json.orphaned == 1,
         external_id: json.external_id,
         manager: json.manager.map(|id| (id, json.manager_name.unwrap_or_default())),
         paths: json.paths.map(|paths| document(&paths, "list of paths")).transpose()?.unwrap_or_default(),
@@ -130,12 +139,13 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<UserRow>, StoreError> {
         let (shown_user, users, memberships) = (document_of(view), view.users(), view.memberships());
+        let orphaned = orphaned("u");
         let place = if view.is_past() { "u.id" } else { "u.user_name_key" };
         let sql = format!(
             "SELECT json_group_array({shown_user}) FROM (SELECT * FROM {users} u WHERE u.tenant = $1 AND {place} > $2
                  AND ($3 = '' OR instr(u.user_name_key, $3) > 0 OR instr(lower(COALESCE(u.attributes->>'displayName', '')), $3) > 0)
                  AND ($4 = '' OR EXISTS (SELECT 1 FROM {memberships} m WHERE m.tenant = $1 AND m.group_id = $4 AND m.member_id = u.id))
-                 AND ($5 < 0 OR u.active = $5) AND ($6 = 0 OR u.origin IS NULL)
+                 AND ($5 < 0 OR u.active = $5) AND ($6 = 0 OR u.origin IS NULL) AND ($8 = 0 OR {orphaned})
                  ORDER BY {place} LIMIT $7) u"
         );
         let row = self
@@ -147,6 +157,7 @@ impl Store {
             .bind(filter.active.map_or(-1, i64::from))
             .bind(i64::from(filter.manual))
             .bind(limit)
+            .bind(i64::from(filter.orphaned))
             .fetch_one(self.pool())
             .await?;
         page::<Json>(&row)?.into_iter().map(shown).collect()

@@ -7,8 +7,8 @@ use crate::fault::{Class, Fault};
 use crate::host::Host;
 use crate::stage::problem;
 use std::collections::{BTreeMap, BTreeSet};
-use usher_model::{User, domain_of, fold};
-use usher_store::{Connection, Lease, Match, Matching, Read};
+use usher_model::{DISPLAY_NAME, User, domain_of, fold};
+use usher_store::{Connection, Former, Heir, Lease, Match, Matching, Read};
 
 const PAGE: i64 = 500;
 
@@ -22,6 +22,7 @@ pub async fn newcomers(
     lease: Lease,
     read: Read,
     connection: &Connection,
+    former: &Former,
     verified: &[String],
 ) -> Result<(), Fault> {
     if !host.store.has_strangers(read).await? {
@@ -31,14 +32,12 @@ pub async fn newcomers(
         connection.rules.authoritative.iter().chain(verified).map(|domain| fold(domain)).collect();
     let mut after = String::new();
     loop {
-        let page = host.store.newcomers(read, &after, PAGE).await?;
+        let page = host.store.newcomers(read, false, &after, PAGE).await?;
         let Some((last, _)) = page.last() else { break };
         after.clone_from(last);
         let mut addresses = Vec::new();
         for (id, user) in &page {
-            let own: BTreeSet<_> =
-                user.user_name.iter().chain(user.emails()).map(|address| fold(address)).collect();
-            addresses.extend(own.into_iter().map(|address| (id.clone(), address)));
+            addresses.extend(own_addresses(user).into_iter().map(|address| (id.clone(), address)));
         }
         let mut found: BTreeMap<String, Vec<Match>> = BTreeMap::new();
         for hit in host.store.matches(read, &addresses).await? {
@@ -48,7 +47,7 @@ pub async fn newcomers(
         let mut problems = Vec::new();
         for (id, user) in page {
             let Some(hits) = found.remove(&id) else { continue };
-            match decide(connection.rules.matching, &authoritative, &user, &hits) {
+            match decide(connection.rules.matching, &authoritative, former, &user, &hits) {
                 Decision::Link(record) => links.push((id, record)),
                 Decision::Problem(standing, why) => problems.push((id, problem(standing, &why))),
                 Decision::Fail(why) => {
@@ -62,8 +61,85 @@ pub async fn newcomers(
         }
         host.store.settle_matches(lease, read, &links, &problems).await?;
     }
+    if !former.is_empty() {
+        heirs(host, lease, read, former).await?;
+    }
     host.store.hold_shared_matches(lease, read).await?;
     Ok(())
+}
+
+fn own_addresses(user: &User) -> BTreeSet<String> {
+    user.user_name.iter().chain(user.emails()).map(|address| fold(address)).collect()
+}
+
+/// Newcomers who have nobody's userName, against the people of connections that gave way: by an address, else by the key. The key alone proves
+/// nothing, since two exports may both count from 1: it needs the same displayName beside it.
+async fn heirs(host: &Host, lease: Lease, read: Read, former: &Former) -> Result<(), Fault> {
+    let store = &host.store;
+    let mut after = String::new();
+    loop {
+        let page = store.newcomers(read, true, &after, PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        if after.is_empty() {
+            store.note_former_addresses(lease, read, former).await?;
+        }
+        after.clone_from(last);
+        let mut asked = Vec::new();
+        for (id, user) in &page {
+            asked.extend(own_addresses(user).into_iter().map(|address| (id.clone(), Some(address))));
+            asked.push((id.clone(), None));
+        }
+        let mut found: BTreeMap<String, Vec<Heir>> = BTreeMap::new();
+        for heir in store.heirs(read, former, &asked).await? {
+            found.entry(heir.id.clone()).or_default().push(heir);
+        }
+        let (mut links, mut problems) = (Vec::new(), Vec::new());
+        for (id, user) in page {
+            match found.remove(&id).and_then(|heirs| inherits(&user, &heirs)) {
+                Some(Decision::Link(record)) => links.push((id, record)),
+                Some(Decision::Problem(standing, why)) => problems.push((id, problem(standing, &why))),
+                Some(Decision::Fail(_)) | None => {}
+            }
+        }
+        store.settle_matches(lease, read, &links, &problems).await?;
+    }
+}
+
+/// Whom somebody takes over, of those who may be meant.
+fn inherits(user: &User, heirs: &[Heir]) -> Option<Decision> {
+    let by_address: BTreeMap<_, _> = heirs
+        .iter()
+        .filter_map(|heir| Some((heir.record.as_str(), (heir, heir.address.as_ref()?))))
+        .collect();
+    let mut who = by_address.values();
+    match (who.next(), who.next()) {
+        (None, _) => {
+            let named = user.text(DISPLAY_NAME).map(fold)?;
+            let heir =
+                heirs.iter().find(|heir| heir.display_name.as_deref().map(fold).as_ref() == Some(&named))?;
+            Some(Decision::Link(heir.record.clone()))
+        }
+        (Some((heir, _)), None) if !is_guest(user) => Some(Decision::Link(heir.record.clone())),
+        (Some((heir, address)), None) => Some(Decision::Problem(
+            "held",
+            format!(
+                "{address} is an e-mail address of {}, and a guest is never matched by one; say so with `usher users link`",
+                heir.user_name
+            ),
+        )),
+        (Some(_), Some(_)) => {
+            let names: BTreeSet<_> = by_address.values().map(|(heir, _)| heir.user_name.as_str()).collect();
+            Some(several(names))
+        }
+    }
+}
+
+fn several(names: BTreeSet<&str>) -> Decision {
+    let names: Vec<_> = names.into_iter().collect();
+    Decision::Problem(
+        "held",
+        format!("may be any of {}; say which with `usher users link`", names.join(", ")),
+    )
 }
 
 enum Decision {
@@ -72,21 +148,25 @@ enum Decision {
     Fail(String),
 }
 
-fn decide(matching: Matching, authoritative: &BTreeSet<String>, user: &User, hits: &[Match]) -> Decision {
+fn decide(
+    matching: Matching,
+    authoritative: &BTreeSet<String>,
+    former: &Former,
+    user: &User,
+    hits: &[Match],
+) -> Decision {
     let records: BTreeSet<_> = hits.iter().map(|hit| hit.record.as_str()).collect();
     let Some(hit) = hits.iter().find(|hit| hit.by_user_name).or_else(|| hits.first()) else {
         return Decision::Problem("quarantined", "no match".to_owned());
     };
     if records.len() > 1 {
-        let names: BTreeSet<_> = hits.iter().map(|hit| hit.user_name.as_str()).collect();
-        let names: Vec<_> = names.into_iter().collect();
-        return Decision::Problem(
-            "held",
-            format!("may be any of {}; say which with `usher users link`", names.join(", ")),
-        );
+        return several(hits.iter().map(|hit| hit.user_name.as_str()).collect());
     }
     let how = if hit.by_user_name { "userName" } else { "e-mail address" };
-    if !hit.manual {
+    if hit.owner.is_some_and(|owner| former.name(owner).is_some()) {
+        return Decision::Link(hit.record.clone());
+    }
+    if hit.owner.is_some() {
         return Decision::Problem(
             "quarantined",
             format!("{} is the {how} of {}, who belongs to another connection", hit.address, hit.user_name),
@@ -115,7 +195,7 @@ mod tests {
             record: "r".into(),
             user_name: "ann@acme.example".into(),
             by_user_name,
-            manual: true,
+            owner: None,
         }
     }
 
@@ -124,16 +204,19 @@ mod tests {
         let acme = BTreeSet::from(["acme.example".to_owned()]);
         let ann = User { id: "7".into(), user_name: Some("ann@acme.example".into()), ..User::default() };
         let links = |decision| matches!(decision, Decision::Link(_));
-        assert!(links(decide(Matching::Ask, &acme, &ann, &[hit(true)])));
-        assert!(links(decide(Matching::Ask, &acme, &ann, &[hit(false)])));
-        assert!(!links(decide(Matching::Ask, &BTreeSet::new(), &ann, &[hit(true)])));
-        assert!(links(decide(Matching::Link, &BTreeSet::new(), &ann, &[hit(true)])));
+        assert!(links(decide(Matching::Ask, &acme, &Former::default(), &ann, &[hit(true)])));
+        assert!(links(decide(Matching::Ask, &acme, &Former::default(), &ann, &[hit(false)])));
+        assert!(!links(decide(Matching::Ask, &BTreeSet::new(), &Former::default(), &ann, &[hit(true)])));
+        assert!(links(decide(Matching::Link, &BTreeSet::new(), &Former::default(), &ann, &[hit(true)])));
         let mut guest = ann.clone();
         guest.attributes.insert("userType".into(), "Guest".into());
-        assert!(!links(decide(Matching::Ask, &acme, &guest, &[hit(true)])));
-        assert!(matches!(decide(Matching::Fail, &BTreeSet::new(), &ann, &[hit(true)]), Decision::Fail(_)));
+        assert!(!links(decide(Matching::Ask, &acme, &Former::default(), &guest, &[hit(true)])));
+        assert!(matches!(
+            decide(Matching::Fail, &BTreeSet::new(), &Former::default(), &ann, &[hit(true)]),
+            Decision::Fail(_)
+        ));
         let mut other = hit(false);
         other.record = "s".into();
-        assert!(!links(decide(Matching::Link, &acme, &ann, &[hit(true), other])));
+        assert!(!links(decide(Matching::Link, &acme, &Former::default(), &ann, &[hit(true), other])));
     }
 }

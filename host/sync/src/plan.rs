@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use crate::read::Sealed;
 use crate::times::LEAP_DAYS;
 use usher_planner::{Action, Hold, Line, Paths, PlanHash, RecordKind, Rules, judge};
-use usher_store::{Connection, Lease, LineRow, Read, Tally};
+use usher_store::{Connection, Former, Lease, LineRow, Read, Tally};
 
 /// How far back the guard counts.
 const WINDOW_MS: i64 = 24 * 60 * 60 * 1000;
@@ -20,6 +20,8 @@ pub struct Planner<'a> {
     pub lease: Lease,
     pub read: Read,
     pub rules: Rules,
+    /// The connections whose records it may take over.
+    pub former: &'a Former,
     /// Who left at this moment or before has had his grace.
     pub leaves_by: i64,
     pub now: i64,
@@ -82,6 +84,7 @@ impl<'a> Planner<'a> {
         connection: &'a Connection,
         lease: Lease,
         sealed: &Sealed,
+        former: &'a Former,
         progress: &'a dyn Progress,
     ) -> Result<Self, Fault> {
         let now = host.now();
@@ -91,6 +94,7 @@ impl<'a> Planner<'a> {
             lease,
             read: sealed.read,
             rules: Rules { grace_days, removals: sealed.removals() },
+            former,
             leaves_by: now.saturating_sub(i64::from(grace_days) * DAY_MS),
             now,
             shapes: Shapes::load(&host.store, lease.tenant).await?,
@@ -112,7 +116,9 @@ impl<'a> Planner<'a> {
         let paths = Paths::new(&admission.graph, &admission.scope, self.rooted);
         self.groups(host, admission).await?;
         self.users(host, admission, &paths).await?;
-        store.plan_memberships(self.lease, self.read, ground.all_memberships, self.rules.removals).await?;
+        store
+            .plan_memberships(self.lease, self.read, self.former, ground.all_memberships, self.rules.removals)
+            .await?;
         let mut notes = Vec::new();
         if self.connection.scope.managers {
             self.managers(host, &mut notes).await?;
@@ -163,6 +169,7 @@ impl<'a> Planner<'a> {
             .guard_counts(
                 self.lease,
                 self.connection.id,
+                self.former,
                 self.now - WINDOW_MS,
                 u64::from(guard.half_from / 2 + 1).min(u64::from(guard.floor) + 1),
             )

@@ -7,9 +7,9 @@ use crate::plan::{Planner, row};
 use crate::progress::Phase;
 use crate::stage::problem;
 use std::collections::{BTreeMap, BTreeSet};
-use usher_model::{Attributes, MANAGER, Value};
+use usher_model::{Attributes, MANAGER, Value, fold};
 use usher_planner::{Bond, Departure, Incoming, Origin, Paths, StoredGroup, StoredUser, Target};
-use usher_store::{DueGroup, DueStored, DueUser, Finding, Standing, Store, Verdict};
+use usher_store::{DueGroup, DueUser, Finding, FormerGroup, Standing, Store, Verdict};
 
 const PAGE: i64 = 1000;
 
@@ -45,11 +45,13 @@ impl Shapes {
 }
 
 impl Planner<'_> {
-    fn origin(&self, stored: &DueStored) -> Origin {
-        match stored.origin {
+    fn origin(&self, owner: Option<i64>) -> Origin {
+        match owner {
             None => Origin::Manual,
             Some(connection) if connection == self.read.connection => Origin::Ours,
-            Some(_) => Origin::Theirs,
+            Some(connection) => {
+                self.former.name(connection).map_or(Origin::Theirs, |name| Origin::Former(name.to_owned()))
+            }
         }
     }
 
@@ -86,8 +88,15 @@ impl Planner<'_> {
     pub async fn groups(&mut self, host: &Host, admission: &Admission) -> Result<(), Fault> {
         let mut rows = Vec::new();
         let mut out = Vec::new();
-        for due in host.store.due_groups(self.read).await? {
-            let incoming = self.incoming_group(&due, admission);
+        let due: Vec<_> = host
+            .store
+            .due_groups(self.read)
+            .await?
+            .into_iter()
+            .map(|due| (self.incoming_group(&due, admission), due))
+            .collect();
+        let mut heirs = heirs(&due, host.store.former_groups(self.read, self.former).await?);
+        for (incoming, due) in due {
             if let Incoming::LeftOut(reason) = &incoming
                 && due.outcome.as_ref().is_none_or(|outcome| outcome.decision != Verdict::LeaveOut)
             {
@@ -100,11 +109,20 @@ impl Planner<'_> {
                     place: None,
                 });
             }
-            let stored = due.stored.as_ref().map(|stored| StoredGroup {
-                origin: self.origin(stored),
-                display_name: stored.name.clone(),
-                attributes: stored.attributes.clone(),
-            });
+            let heir = heirs.remove(&due.id);
+            let stored = match (&due.stored, &heir) {
+                (Some(stored), _) => Some(StoredGroup {
+                    origin: self.origin(stored.origin),
+                    display_name: stored.name.clone(),
+                    attributes: stored.attributes.clone(),
+                }),
+                (None, Some(former)) => Some(StoredGroup {
+                    origin: self.origin(Some(former.owner)),
+                    display_name: former.name.clone(),
+                    attributes: former.attributes.clone(),
+                }),
+                (None, None) => None,
+            };
             let bond =
                 due.link.as_ref().map(|(_, owns)| Bond { owns: self.shapes.names(*owns), departure: None });
             let line = usher_planner::group(&due.id, &incoming, stored.as_ref(), bond.as_ref(), self.rules);
@@ -113,7 +131,8 @@ impl Planner<'_> {
                 Incoming::Present(target) => self.shapes.number(&host.store, &target.attributes).await?,
                 _ => 0,
             };
-            let record = due.link.map_or_else(new_id, |(record, _)| record);
+            let known = due.link.map(|(record, _)| record).or(heir.map(|former| former.id));
+            let record = known.unwrap_or_else(new_id);
             rows.push(row(&line, &record, owns));
         }
         rows.sort_by(|a, b| a.source_id.cmp(&b.source_id));
@@ -160,7 +179,7 @@ impl Planner<'_> {
         let mut done = 0;
         loop {
             let with_groups = self.connection.scope.include_groups && !admission.graph.is_empty();
-            let page = host.store.due_users(self.read, &after, with_groups, PAGE).await?;
+            let page = host.store.due_users(self.read, self.former, &after, with_groups, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after.clone_from(&last.id);
             done += page.len() as u64;
@@ -175,8 +194,9 @@ impl Planner<'_> {
                     self.outside_root += 1;
                 }
                 let stored = due.stored.as_ref().map(|stored| StoredUser {
-                    origin: self.origin(stored),
+                    origin: self.origin(stored.origin),
                     held_elsewhere: stored.held_elsewhere,
+                    leaving: stored.leaving,
                     user_name: stored.name.clone(),
                     active: stored.active,
                     attributes: stored.attributes.clone(),
@@ -215,6 +235,38 @@ impl Planner<'_> {
             self.progress.at(Phase::Plan, done, None);
         }
     }
+}
+
+/// The groups that newcomers take over, by the newcomers' ids: those with the same name. Where several have it, the key must be the same too.
+fn heirs(due: &[(Incoming<Target>, DueGroup)], former: Vec<FormerGroup>) -> BTreeMap<String, FormerGroup> {
+    let mut by_name: BTreeMap<String, Vec<FormerGroup>> = BTreeMap::new();
+    for group in former {
+        by_name.entry(fold(&group.name)).or_default().push(group);
+    }
+    let newcomers = due.iter().filter_map(|(incoming, due)| match incoming {
+        Incoming::Present(target) if due.link.is_none() => Some((fold(&target.name), due.id.as_str())),
+        _ => None,
+    });
+    let mut claims: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (name, id) in newcomers {
+        claims.entry(name).or_default().push(id);
+    }
+    let mut heirs = BTreeMap::new();
+    for (name, ids) in claims {
+        let Some(mut groups) = by_name.remove(&name) else { continue };
+        if let ([id], [_]) = (ids.as_slice(), groups.as_slice()) {
+            heirs.extend(groups.pop().map(|group| ((*id).to_owned(), group)));
+            continue;
+        }
+        for id in ids {
+            let mut same =
+                groups.iter().enumerate().filter(|(_, group)| group.source_id.as_deref() == Some(id));
+            if let (Some((at, _)), None) = (same.next(), same.next()) {
+                heirs.insert(id.to_owned(), groups.swap_remove(at));
+            }
+        }
+    }
+    heirs
 }
 
 fn new_id() -> String {

@@ -29,6 +29,8 @@ pub struct UserCounts {
     pub created: u64,
     /// Bound to a user who was there already.
     pub linked: u64,
+    /// Taken over from a connection that is idle now.
+    pub adopted: u64,
     /// Fields changed.
     pub updated: u64,
     /// Left, or disabled.
@@ -41,6 +43,8 @@ pub struct UserCounts {
     pub unlinked: u64,
     /// In, and as they were.
     pub unchanged: u64,
+    /// Stay behind with a connection that gives way.
+    pub orphaned: u64,
     /// Left out by scope or policy.
     pub skipped: u64,
     /// Stay as they are until somebody decides.
@@ -57,12 +61,16 @@ pub struct GroupCounts {
     pub found: u64,
     /// New.
     pub created: u64,
+    /// Taken over from a connection that is idle now.
+    pub adopted: u64,
     /// Fields changed.
     pub updated: u64,
     /// Removed.
     pub deleted: u64,
     /// In, and as they were.
     pub unchanged: u64,
+    /// Stay behind with a connection that gives way.
+    pub orphaned: u64,
     /// Left out by scope or policy.
     pub skipped: u64,
     /// Could not be taken.
@@ -75,6 +83,8 @@ pub struct GroupCounts {
 pub struct MembershipCounts {
     /// New.
     pub added: u64,
+    /// Taken over from a connection that is idle now.
+    pub adopted: u64,
     /// Gone.
     pub removed: u64,
 }
@@ -130,15 +140,18 @@ impl Report {
             let slot = match (kind, action) {
                 (RecordKind::User, Action::Create) => &mut self.users.created,
                 (RecordKind::User, Action::Link) => &mut self.users.linked,
+                (RecordKind::User, Action::Adopt) => &mut self.users.adopted,
                 (RecordKind::User, Action::Update) => &mut self.users.updated,
                 (RecordKind::User, Action::Deactivate) => &mut self.users.deactivated,
                 (RecordKind::User, Action::Reactivate) => &mut self.users.reactivated,
                 (RecordKind::User, Action::Delete) => &mut self.users.deleted,
                 (RecordKind::User, Action::Unlink) => &mut self.users.unlinked,
                 (RecordKind::Group, Action::Create) => &mut self.groups.created,
+                (RecordKind::Group, Action::Adopt) => &mut self.groups.adopted,
                 (RecordKind::Group, Action::Update) => &mut self.groups.updated,
                 (RecordKind::Group, Action::Delete | Action::Unlink) => &mut self.groups.deleted,
                 (RecordKind::Membership, Action::Add) => &mut self.memberships.added,
+                (RecordKind::Membership, Action::Adopt) => &mut self.memberships.adopted,
                 (RecordKind::Membership, Action::Remove) => &mut self.memberships.removed,
                 _ => continue,
             };

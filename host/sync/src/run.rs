@@ -11,14 +11,15 @@ use crate::plan::{Ground, Plan, Planner};
 use crate::progress::{Phase, Progress};
 use crate::read::{Reader, Sealed};
 use crate::report::{Report, RunResult};
+use crate::switch;
 use crate::times::Times;
 use std::collections::BTreeMap;
 use usher_model::Digester;
 use usher_planner::Hold;
 use usher_runtime::Absence;
 use usher_store::{
-    Applied, Connection, Finding, Intent, Lease, NewRun, Run, RunState, Standing, State, StoreError, Tally,
-    failpoint,
+    Applied, Connection, Finding, Former, Intent, Lease, NewRun, Run, RunState, Standing, State, StoreError,
+    Tally, failpoint,
 };
 
 /// Whether a plan may be applied.
@@ -33,6 +34,18 @@ pub enum Consent<'a> {
     None,
 }
 
+impl Consent<'_> {
+    /// Whether a plan that is applied as it was seen, or not at all, may be.
+    pub(crate) fn agrees(&self, report: &Report, hash: &str) -> bool {
+        match self {
+            Self::Given => report.holds.is_empty(),
+            Self::Accept(seen) => seen.len() >= 8 && hash.starts_with(&seen.to_ascii_lowercase()),
+            Self::Ask(ask) => ask(report),
+            Self::None => false,
+        }
+    }
+}
+
 /// What is to be run.
 pub struct RunRequest<'a> {
     /// The connection.
@@ -45,6 +58,15 @@ pub struct RunRequest<'a> {
     pub started_by: &'a str,
     /// Who hears of progress.
     pub progress: &'a dyn Progress,
+}
+
+/// What a plan was made of, and is applied with.
+struct Settled<'a> {
+    connection: &'a Connection,
+    sealed: &'a Sealed,
+    former: &'a Former,
+    fingerprint: &'a str,
+    basis: &'a str,
 }
 
 /// Renews the lease for as long as it lives.
@@ -143,8 +165,19 @@ impl Host {
         times: Times,
         report: &mut Report,
     ) -> Result<(), Fault> {
-        let connection = request.connection;
         let store = &self.store;
+        // As it is now that nobody else can run: it may have been switched meanwhile.
+        let all = store.connections(request.connection.tenant).await?;
+        let connection = all.iter().find(|one| one.id == request.connection.id).ok_or_else(|| {
+            let name = &request.connection.name;
+            Fault::new(
+                Class::Settings,
+                format!("{name} was disconnected"),
+                "`usher status` shows what is connected",
+            )
+        })?;
+        let former = switch::former(&all, connection, request.intent)?;
+        let switches = !former.yielding().is_empty();
         let entry = self.entry(connection).await?;
         let accepted = self.accepted(request).await?;
         let kept = store.plugin_storage(connection.tenant, connection.id).await?;
@@ -164,7 +197,7 @@ impl Host {
         let short = store.has_short(connection.tenant, connection.id).await?;
         let unasked =
             matches!(absence, Absence::Snapshot) && (surroundings || connection.scope.chosen.is_some());
-        let anew = short && (reviewed_anew || !same_ground || unasked);
+        let anew = short && (reviewed_anew || !same_ground || unasked || switches);
         let reader = Reader {
             host: self,
             connection,
@@ -228,12 +261,12 @@ impl Host {
             store.add_findings(lease.tenant, lease.run, &findings).await?;
         }
 
-        if request.intent == Intent::Sync {
+        if request.intent.changes() {
             store.take_edits(lease, read).await?;
         }
         let admission = admit::groups(self, lease, read, &mut chain, &connection.scope).await?;
         let moved = store.graph_changed(read).await?;
-        let everything = reviewed_anew || !same_ground || moved || chain.reads().manager;
+        let everything = reviewed_anew || !same_ground || moved || chain.reads().manager || switches;
         if everything {
             store.all_due(lease, read).await?;
         } else {
@@ -256,15 +289,15 @@ impl Host {
             };
             prover.fetch_left_out(&admission, surroundings).await?;
         }
-        let planner = Planner::new(self, connection, lease, &sealed, request.progress).await?;
+        let planner = Planner::new(self, connection, lease, &sealed, &former, request.progress).await?;
         store.leavers_due(lease, read, planner.leaves_by).await?;
         let first = connection.admitted_by.is_none();
         let plain = chain.is_empty() && admission.scope.everyone();
         if !plain || (reviewed_anew && !first) {
             admit::users(self, lease, read, &mut chain, &admission, request.progress).await?;
         }
-        store.judge_names(lease, read).await?;
-        correlate::newcomers(self, lease, read, connection, &[]).await?;
+        store.judge_names(lease, read, &former).await?;
+        correlate::newcomers(self, lease, read, connection, &former, &[]).await?;
 
         let before = store.mirrored(connection.tenant, connection.id).await?;
         let now = store.effective_counts(read).await?;
@@ -275,7 +308,7 @@ impl Host {
                 self,
                 &admission,
                 Ground {
-                    basis: &format!("{fingerprint} {basis}"),
+                    basis: &format!("{fingerprint} {basis}{}", switch::basis(&former)),
                     fingerprint: &fingerprint,
                     had_users: before.users > 0,
                     users: now.users,
@@ -294,11 +327,18 @@ impl Host {
             }
         }
         store.collect_findings(lease, read).await?;
+        switch::tell(self, lease, &former, report).await?;
         let changes = self.count(lease, &plan.tally, report).await?;
         report.plan = Some(plan.hash.to_string());
         failpoint("plan.hashed");
-        self.finish(request, lease, times, &sealed, plan, accepted, changes, &fingerprint, &basis, report)
-            .await
+        let ground = Settled {
+            connection,
+            sealed: &sealed,
+            former: &former,
+            fingerprint: &fingerprint,
+            basis: &basis,
+        };
+        self.finish(request, ground, lease, times, plan, accepted, changes || switches, report).await
     }
 
     async fn accepted(&self, request: &RunRequest<'_>) -> Result<Option<Run>, Fault> {
@@ -339,20 +379,18 @@ impl Host {
     async fn finish(
         &self,
         request: &RunRequest<'_>,
+        ground: Settled<'_>,
         lease: Lease,
         times: Times,
-        sealed: &Sealed,
         plan: Plan,
         accepted: Option<Run>,
         changes: bool,
-        fingerprint: &str,
-        basis: &str,
         report: &mut Report,
     ) -> Result<(), Fault> {
-        let connection = request.connection;
+        let Settled { connection, sealed, former, fingerprint, basis } = ground;
         let hash = plan.hash.to_string();
         report.holds = plan.holds;
-        let paused = connection.state == State::Paused && request.intent == Intent::Sync;
+        let paused = connection.state == State::Paused && request.intent.changes();
         if paused {
             report.holds.push(Hold::Paused { name: connection.name.clone() });
         }
@@ -361,7 +399,7 @@ impl Host {
             (true, true) => RunResult::Success,
             (true, false) => RunResult::Unchanged,
         };
-        if request.intent == Intent::Sync {
+        if request.intent.changes() {
             let may = match (&request.consent, accepted) {
                 _ if paused => false,
                 (_, Some(seen)) if seen.plan.as_deref() == Some(hash.as_str()) => true,
@@ -415,6 +453,7 @@ impl Host {
                             cursor,
                             fingerprint,
                             admitted_by: basis,
+                            former,
                             managers: connection.scope.managers,
                             stood_on: &connection.stands_on(),
                             storage,

@@ -68,17 +68,29 @@ impl Host {
                     "settings and scope of {} return to those of the run before",
                     connection.name
                 ));
-                returns = Some(before);
+                returns = Some((then, before));
             } else {
                 report
                     .notes
                     .push(format!("settings or scope of {} were changed since: they stay", connection.name));
             }
         }
-        let basis =
-            format!("undo {} {}", run.id, returns.as_ref().map(ToString::to_string).unwrap_or_default());
+        let turned = store.turned_back(request.tenant, run).await?;
+        let live = |connection: &&Connection| connection.state.is_live();
+        for name in &turned {
+            let others: Vec<_> = connections.iter().filter(live).map(|other| other.name.as_str()).collect();
+            report
+                .notes
+                .push(format!("{name} is the active connection again, instead of {}", others.join(" and ")));
+        }
+        let basis = format!(
+            "undo {} {}{}",
+            run.id,
+            returns.as_ref().map(|(_, before)| before.to_string()).unwrap_or_default(),
+            turned.iter().map(|name| format!(" to {name}")).collect::<String>()
+        );
         let tally = store.tally(lease.tenant, lease.run).await?;
-        let changes = report.take(&tally) || returns.is_some();
+        let changes = report.take(&tally) || returns.is_some() || !turned.is_empty();
         let mut kept = store.count_findings(lease.tenant, lease.run, Standing::Kept, "user").await?;
         kept += store.count_findings(lease.tenant, lease.run, Standing::Kept, "group").await?;
         if kept > 0 {
@@ -88,7 +100,7 @@ impl Host {
         }
         let hash = store.hash_lines(lease, &basis).await?.to_string();
         report.plan = Some(hash.clone());
-        report.holds = self.guard_undo(lease, connection).await?;
+        report.holds = self.guard_by_hand(lease, connection).await?;
         report.result = match (report.holds.is_empty(), changes) {
             (_, false) => RunResult::Unchanged,
             (false, true) => RunResult::Held,
@@ -99,20 +111,18 @@ impl Host {
             store.end_run(lease, RunState::Unchanged, Some(&hash), &document, times.stamp(self)).await?;
             return Ok(());
         }
-        let may = match request.consent {
-            Consent::Given => report.holds.is_empty(),
-            Consent::Accept(seen) => seen.len() >= 8 && hash.starts_with(&seen.to_ascii_lowercase()),
-            Consent::Ask(ask) => ask(report),
-            Consent::None => false,
-        };
-        if may {
+        if request.consent.agrees(report, &hash) {
             report.result = RunResult::Success;
             let agreed = !report.holds.is_empty();
             report.holds.clear();
             report.applied = true;
-            let pauses = connection.filter(|connection| connection.state == State::Active);
-            if let Some(connection) = pauses {
-                let name = &connection.name;
+            let active = connections.iter().filter(|_| run.connection != 0);
+            let active = active.filter(|connection| connection.state == State::Active);
+            let pauses = match turned.first() {
+                Some(name) => Some(name),
+                None => active.map(|connection| &connection.name).next(),
+            };
+            if let Some(name) = pauses {
                 report.notes.push(format!(
                     "{name} is paused: `usher plan` shows what its next run would do again, `usher resume {name}` lets it run"
                 ));
@@ -122,7 +132,7 @@ impl Host {
                 plan: &hash,
                 agreed,
                 basis: &basis,
-                stands_on: returns.as_ref(),
+                returns: returns.as_ref().map(|(then, before)| (then, before)),
                 report: &document,
                 now: times.stamp(self),
             };
@@ -133,7 +143,9 @@ impl Host {
             if pauses.is_some() {
                 report.notes.pop();
             }
-            report.notes.push("the directory was changed by hand meanwhile: look at it again".to_owned());
+            report
+                .notes
+                .push("the directory or the settings were changed meanwhile: look at it again".to_owned());
         }
         report.result = RunResult::Held;
         if report.holds.is_empty() {
@@ -145,7 +157,7 @@ impl Host {
     }
 
     /// What the guard says: of the whole directory, since a change by hand is nobody's.
-    async fn guard_undo(
+    pub(crate) async fn guard_by_hand(
         &self,
         lease: Lease,
         connection: Option<&Connection>,

@@ -39,7 +39,7 @@ pub struct Origin {
 pub struct Why {
     /// Who was asked about.
     pub who: String,
-    /// in, out, leaving, waiting, manual or unknown.
+    /// in, out, leaving, waiting, manual, orphaned or unknown.
     pub standing: String,
     /// In one sentence.
     pub because: String,
@@ -184,6 +184,17 @@ impl Host {
         };
         let link = user.links.iter().find(|(name, _, _)| *name == connection.name);
         let (standing, because, first_change) = match (&user.origin, link) {
+            (Some(origin), _) if user.orphaned => (
+                "orphaned",
+                format!(
+                    "{} was brought by {origin}, which is idle, and nobody brings him now: he stays",
+                    user.user_name
+                ),
+                Some(format!(
+                    "`usher orphans remove {}` plans letting him go; a source that has him takes him over",
+                    user.user_name
+                )),
+            ),
             (_, Some((_, id, Some(_)))) => (
                 "leaving",
                 format!("{} is leaving: record {id} is no longer at the source", user.user_name),
@@ -308,6 +319,7 @@ impl Host {
         steps: &mut Vec<Step>,
     ) -> Result<(), Fault> {
         let whose = match &user.origin {
+            Some(origin) if user.orphaned => format!("belongs to {origin}, which is idle"),
             Some(origin) => format!("belongs to {origin}"),
             None => "made by hand".to_owned(),
         };

@@ -217,9 +217,17 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
     } else {
         let word = if earlier.is_some() { "changed" } else { "connected" };
         let warning = if good { "" } else { " The test failed: see above." };
-        context.console.line(format!(
-            "{name} is {word}.{warning} Nothing is imported yet: see what would be with `usher plan`."
-        ));
+        let others = store.connections(tenant.id).await?;
+        let active = others.iter().find(|other| other.id != connection.id && other.state.is_live());
+        context.console.line(match active.filter(|_| !connection.state.is_live()) {
+            Some(active) => format!(
+                "{name} is {word}.{warning} {} stays the active connection: see what a switch would do with `usher plan --connection {name}`, and switch with `usher switch {name}`.",
+                active.name
+            ),
+            None => format!(
+                "{name} is {word}.{warning} Nothing is imported yet: see what would be with `usher plan`."
+            ),
+        });
     }
     Ok(Status::Done)
 }

@@ -166,7 +166,7 @@ async fn list(context: &mut Context, store: &Store, tenant: i64, view: View) -> 
     let mut all = Vec::new();
     let mut after = (String::new(), String::new());
     loop {
-        let page = store.groups(tenant, view, (&after.0, &after.1), show::PAGE).await?;
+        let page = store.groups(tenant, view, false, (&after.0, &after.1), show::PAGE).await?;
         let Some(last) = page.last() else { break };
         after = (last.display_name.clone(), last.id.clone());
         all.extend(page);

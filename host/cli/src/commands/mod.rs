@@ -7,6 +7,7 @@ mod demo;
 mod erase;
 mod groups;
 mod import;
+mod orphans;
 mod plugin;
 mod policy;
 mod retention;
@@ -32,6 +33,8 @@ pub async fn run(command: Command, context: &mut Context) -> Result<Status, CliE
         Command::Check(on) => connect::check(on, context).await,
         Command::Plan(args) => sync::plan(args, context).await,
         Command::Sync(args) => sync::sync(args, context).await,
+        Command::Switch(args) => sync::switch(args, context).await,
+        Command::Orphans(command) => orphans::orphans(command, context).await,
         Command::Resume(args) => sync::resume(args, context).await,
         Command::Status => status::status(context).await,
         Command::Runs(command) => runs::runs(command, context).await,

@@ -17,17 +17,19 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
     let mut cards = Vec::new();
     for connection in &connections {
         let last = store.runs(tenant.id, Some(connection.id), 1).await?.into_iter().next();
-        cards.push((connection, last));
+        cards.push((connection, last, store.orphans(connection).await?));
     }
+    let live = connections.iter().any(|connection| connection.state.is_live());
     if context.console.is_json() {
         let cards: Vec<_> = cards
             .iter()
-            .map(|(connection, last)| {
+            .map(|(connection, last, orphans)| {
                 json!({
                     "connection": connection.name,
                     "method": connection.method,
                     "state": connection.state,
                     "scope": if connection.scope.chosen.is_some() { "groups" } else { "full" },
+                    "orphaned": { "users": orphans.users, "groups": orphans.groups },
                     "schedule": "manual",
                     "next_run": null,
                     "last_run": last.as_ref().map(|run| json!({
@@ -59,7 +61,7 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
             .line(format!("Available after set-up: nothing is connected yet in {}.", store.place()));
         context.console.line("Connect a source with `usher connect csv --set users=/path/to/users.csv`, or take the tour: `usher demo`.");
     }
-    for (connection, last) in cards {
+    for (connection, last, orphans) in cards {
         context.console.line("");
         let scope = match &connection.scope.chosen {
             Some(chosen) if chosen.len() == 1 => "1 chosen group".to_owned(),
@@ -68,6 +70,19 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
         };
         let state = match connection.state {
             State::Paused => format!("paused since a run was undone: `usher resume {}`", connection.name),
+            State::Disabled => {
+                let (users, groups) = (orphans.users, orphans.groups);
+                let left = match users + groups {
+                    0 => String::new(),
+                    _ => format!(
+                        "; {users} users and {groups} groups of it are orphaned: `usher orphans list`"
+                    ),
+                };
+                format!("idle: `usher switch {}`{left}", connection.name)
+            }
+            State::Configured if live => {
+                format!("configured: `usher switch {}` makes it the active one", connection.name)
+            }
             other => serde_json::to_value(other).unwrap_or_default().as_str().unwrap_or_default().to_owned(),
         };
         let mut rows = vec![
@@ -99,8 +114,9 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
                 if let Some(hold) = holds.first() {
                     let hash = run.plan.as_deref().and_then(|plan| plan.get(..12)).unwrap_or_default();
                     let command = match run.intent {
-                        Intent::Undo => "usher runs undo RUN",
-                        _ => "usher sync",
+                        Intent::Undo => "usher runs undo RUN".to_owned(),
+                        Intent::Switch => format!("usher switch {}", connection.name),
+                        _ => "usher sync".to_owned(),
                     };
                     result = match hold {
                         Hold::Paused { name } => {

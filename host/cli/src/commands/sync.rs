@@ -1,6 +1,6 @@
 //! `usher plan`, `usher sync` and `usher runs undo`: one way to a change, which is planned, shown and agreed to before it is applied.
 
-use crate::args::{Agreement, PlanArgs, ResumeArgs, SyncArgs};
+use crate::args::{Agreement, PlanArgs, ResumeArgs, SwitchArgs, SyncArgs};
 use crate::console::{Console, Tone};
 use crate::context::{COMMAND_LINE, Context};
 use crate::error::{CliError, Status};
@@ -9,7 +9,9 @@ use serde_json::json;
 use std::sync::Mutex;
 use usher_planner::Hold;
 use usher_store::{Connection, Intent, Run, State, StoreError};
-use usher_sync::{Class, Consent, Host, Progress, Report, RunRequest, RunResult, UndoRequest};
+use usher_sync::{
+    Class, Consent, Host, OrphansRequest, Progress, Report, RunRequest, RunResult, UndoRequest,
+};
 
 /// Reasons for holding a plan that are shown before the rest is only counted.
 const HOLDS: usize = 5;
@@ -29,8 +31,14 @@ fn status(report: &Report) -> Status {
 enum Act<'a> {
     /// A test run of a connection.
     Plan(&'a Connection),
+    /// A test run of a connection that is idle beside an active one.
+    PlanSwitch(&'a Connection),
     /// A real run.
     Sync(&'a Connection),
+    /// A real run of a connection that is to be the active one.
+    Switch(&'a Connection),
+    /// Orphans go: of an idle connection or of all, and perhaps only some users.
+    LetGo { tenant: i64, connection: Option<&'a Connection>, users: Option<&'a [String]> },
     /// A run is taken back.
     Undo(i64, &'a Run),
 }
@@ -38,8 +46,11 @@ enum Act<'a> {
 impl Act<'_> {
     fn tenant(&self) -> i64 {
         match self {
-            Self::Plan(connection) | Self::Sync(connection) => connection.tenant,
-            Self::Undo(tenant, _) => *tenant,
+            Self::Plan(connection)
+            | Self::PlanSwitch(connection)
+            | Self::Sync(connection)
+            | Self::Switch(connection) => connection.tenant,
+            Self::Undo(tenant, _) | Self::LetGo { tenant, .. } => *tenant,
         }
     }
 
@@ -47,6 +58,15 @@ impl Act<'_> {
     fn command(&self) -> String {
         match self {
             Self::Plan(_) | Self::Sync(_) => "usher sync".to_owned(),
+            Self::PlanSwitch(connection) | Self::Switch(connection) => {
+                format!("usher switch {}", connection.name)
+            }
+            Self::LetGo { connection, users, .. } => {
+                let mut words = vec!["usher orphans remove".to_owned()];
+                words.extend(users.unwrap_or_default().iter().cloned());
+                words.extend(connection.map(|connection| format!("--connection {}", connection.name)));
+                words.join(" ")
+            }
             Self::Undo(_, run) => format!("usher runs undo {}", run.id),
         }
     }
@@ -57,7 +77,13 @@ impl Act<'_> {
             Self::Plan(_) | Self::Sync(_) => {
                 format!("Plan {hash} for {}, run {}", report.connection, report.run)
             }
+            Self::PlanSwitch(_) | Self::Switch(_) => {
+                format!("Plan {hash} to switch to {}, run {}", report.connection, report.run)
+            }
             Self::Undo(_, run) => format!("Plan {hash} to undo run {}, run {}", run.id, report.run),
+            Self::LetGo { .. } => {
+                format!("Plan {hash} to let orphans of {} go, run {}", report.connection, report.run)
+            }
         }
     }
 
@@ -69,8 +95,14 @@ impl Act<'_> {
     ) -> Result<Report, CliError> {
         let started_by = COMMAND_LINE;
         let (connection, intent) = match self {
-            Self::Plan(connection) => (connection, Intent::Plan),
+            Self::Plan(connection) | Self::PlanSwitch(connection) => (connection, Intent::Plan),
             Self::Sync(connection) => (connection, Intent::Sync),
+            Self::Switch(connection) => (connection, Intent::Switch),
+            Self::LetGo { tenant, connection, users } => {
+                let (tenant, connection, users) = (*tenant, *connection, *users);
+                let request = OrphansRequest { tenant, connection, users, consent, started_by };
+                return Ok(host.let_orphans_go(request).await?);
+            }
             Self::Undo(tenant, run) => {
                 return Ok(host.undo(UndoRequest { tenant: *tenant, run, consent, started_by }).await?);
             }
@@ -134,7 +166,7 @@ fn verdict(console: &mut Console, report: &Report, act: &Act<'_>) {
             report.users.quarantined
         )),
         RunResult::Unchanged => console.line(format!("{word}: there is nothing to do")),
-        RunResult::Success if matches!(act, Act::Plan(_)) => {
+        RunResult::Success if matches!(act, Act::Plan(_) | Act::PlanSwitch(_)) => {
             console.line(format!("Nothing was changed. Apply it with `{command}`, or just this plan with `{command} --accept {hash}`."));
         }
         RunResult::Success => console.line(format!("{word}: all of it is written")),
@@ -188,7 +220,13 @@ fn seen_notes(act: &Act<'_>, report: &Report) -> usize {
 /// A test run.
 pub async fn plan(args: PlanArgs, context: &mut Context) -> Result<Status, CliError> {
     let connection = context.connection(args.on.connection.as_deref()).await?;
-    let act = Act::Plan(&connection);
+    let all = context.store().await?.connections(connection.tenant).await?;
+    let beside = all.iter().any(|other| other.id != connection.id && other.state.is_live());
+    let act = if beside && !connection.state.is_live() {
+        Act::PlanSwitch(&connection)
+    } else {
+        Act::Plan(&connection)
+    };
     let report = run(context, &act, Consent::None).await?;
     print(context, &act, &report, false, args.all).await
 }
@@ -197,6 +235,23 @@ pub async fn plan(args: PlanArgs, context: &mut Context) -> Result<Status, CliEr
 pub async fn sync(args: SyncArgs, context: &mut Context) -> Result<Status, CliError> {
     let connection = context.connection(args.on.connection.as_deref()).await?;
     agreed(&Act::Sync(&connection), &args.agreement, context).await
+}
+
+/// Makes a connection the active one.
+pub async fn switch(args: SwitchArgs, context: &mut Context) -> Result<Status, CliError> {
+    let connection = context.connection(Some(&args.name)).await?;
+    agreed(&Act::Switch(&connection), &args.agreement, context).await
+}
+
+/// Lets orphans go.
+pub async fn let_go(
+    tenant: i64,
+    connection: Option<&Connection>,
+    users: Option<&[String]>,
+    agreement: &Agreement,
+    context: &mut Context,
+) -> Result<Status, CliError> {
+    agreed(&Act::LetGo { tenant, connection, users }, agreement, context).await
 }
 
 /// Takes back a run.

@@ -33,14 +33,14 @@ pub async fn users(command: UsersCommand, context: &mut Context) -> Result<Statu
     let tenant = context.tenant().await?;
     let store = context.store().await?;
     match command {
-        UsersCommand::List { search, group, inactive, active, manual, limit, as_of } => {
+        UsersCommand::List { search, group, inactive, active, manual, orphaned, limit, as_of } => {
             let view = context.view(as_of.as_deref()).await?;
             let group = match group {
                 Some(group) => Some(super::groups::one(&store, tenant.id, view, &group).await?.id),
                 None => None,
             };
             let state = if active { Some(true) } else { inactive.then_some(false) };
-            let filter = UserFilter { search, group, active: state, manual };
+            let filter = UserFilter { search, group, active: state, manual, orphaned };
             list(context, &store, (tenant.id, view), &filter, limit).await?;
         }
         UsersCommand::Show { who, as_of } => {
@@ -80,6 +80,12 @@ pub async fn users(command: UsersCommand, context: &mut Context) -> Result<Statu
         }
         UsersCommand::Remove { who, yes } => {
             let user = one(&store, tenant.id, View::NOW, &who).await?;
+            if let Some(origin) = user.origin.as_ref().filter(|_| user.orphaned) {
+                return Err(CliError::usage(
+                    format!("{} was brought by {origin}, which is idle, and goes by a plan", user.user_name),
+                    format!("`usher orphans remove {}` shows it and asks", user.user_name),
+                ));
+            }
             if user.origin.is_none() && !yes {
                 let question = format!("Remove {}?", user.user_name);
                 if !context.console.confirm(&question) {
@@ -166,7 +172,11 @@ async fn list(
                     text("title"),
                     text("department"),
                     user.paths.first().cloned().unwrap_or_default(),
-                    user.origin.clone().unwrap_or_else(|| "by hand".to_owned()),
+                    match &user.origin {
+                        Some(origin) if user.orphaned && !view.is_past() => format!("{origin}, orphaned"),
+                        Some(origin) => origin.clone(),
+                        None => "by hand".to_owned(),
+                    },
                 ]
             })
             .collect();

@@ -8,7 +8,9 @@ use crate::failpoint::failpoint;
 use crate::history::next_change;
 use crate::leases::Lease;
 use crate::lines::hash_lines;
+use crate::orphans::delete_by_lines;
 use crate::runs::{Run, RunState, close};
+use crate::switch::return_turn;
 use crate::users::addresses;
 use serde_json::Value as Json;
 use sqlx::Row;
@@ -25,8 +27,8 @@ pub struct Undone<'a> {
     pub agreed: bool,
     /// What the hash rests on besides the lines.
     pub basis: &'a str,
-    /// The settings, scope and rules to which the connection returns; none where they stay.
-    pub stands_on: Option<&'a Json>,
+    /// The settings, scope and rules that the connection has, and to which it returns; none where they stay.
+    pub returns: Option<(&'a Json, &'a Json)>,
     /// The run's report.
     pub report: &'a Json,
     /// Milliseconds since 1970.
@@ -83,6 +85,11 @@ impl Store {
         let number = next_change(&mut write, lease.tenant).await?;
         // Edits by hand may have come since the plan was seen.
         lines(&mut write, lease, of, change).await?;
+        if let Some((then, _)) = undone.returns
+            && &stands_on(&mut write, lease.tenant, of.connection).await? != then
+        {
+            return Ok(false);
+        }
         let dialect = write.dialect().clone();
         if hash_lines(&dialect, &mut write, lease, undone.basis).await?.as_str() != undone.plan {
             return Ok(false);
@@ -94,7 +101,7 @@ impl Store {
         undo.links().await?;
         undo.memberships().await?;
         failpoint("undo.memberships");
-        undo.deletions().await?;
+        delete_by_lines(undo.write, lease.tenant, lease.run).await?;
         undo.owners().await?;
         undo.addresses().await?;
         undo.settle(of, undone).await?;
@@ -103,6 +110,22 @@ impl Store {
         write.commit().await?;
         Ok(true)
     }
+}
+
+/// What a connection stands on now.
+async fn stands_on(write: &mut Write, tenant: i64, connection: i64) -> Result<Json, StoreError> {
+    let row = write
+        .query("SELECT method, settings, scope, rules FROM connections WHERE tenant = $1 AND id = $2")
+        .bind(tenant)
+        .bind(connection)
+        .fetch_optional(&mut **write)
+        .await?;
+    let Some(row) = row else { return Ok(Json::Null) };
+    let part =
+        |at: usize| -> Result<Json, StoreError> { document(&row.try_get::<String, _>(at)?, "setting") };
+    Ok(
+        serde_json::json!({ "method": row.try_get::<String, _>(0)?, "settings": part(1)?, "scope": part(2)?, "rules": part(3)? }),
+    )
 }
 
 struct Undo<'a> {
@@ -122,8 +145,6 @@ fn of_lines(kind: RecordKind, also: &str) -> String {
         kind.name()
     )
 }
-
-const GONE: &str = "AND n.action = 'delete'";
 
 impl Undo<'_> {
     /// A statement with the tenant, the change that is taken back and this run.
@@ -287,7 +308,7 @@ impl Undo<'_> {
     async fn memberships(&mut self) -> Result<(), StoreError> {
         self.run(
             "DELETE FROM memberships WHERE tenant = $1 AND since = $2 AND (group_id, member_id) IN (
-                 SELECT record, member FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'membership' AND action = 'remove')"
+                 SELECT record, member FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'membership' AND action IN ('remove', 'adopt'))"
                 .to_owned(),
         )
         .await?;
@@ -300,29 +321,11 @@ impl Undo<'_> {
                     OR EXISTS (SELECT 1 FROM group_links l WHERE l.tenant = $1 AND l.connection = w.owner AND l.record = w.member_id))
                  THEN w.owner ELSE 0 END, $4
              FROM lines n JOIN memberships_was w ON w.tenant = $1 AND w.group_id = n.record AND w.member_id = n.member AND w.until = $2
-             WHERE n.tenant = $1 AND n.run = $3 AND n.kind = 'membership' AND n.action = 'add' AND $5 > 0
+             WHERE n.tenant = $1 AND n.run = $3 AND n.kind = 'membership' AND n.action IN ('add', 'adopt') AND $5 > 0
              ON CONFLICT DO NOTHING"
                 .to_owned(),
         )
         .await
-    }
-
-    async fn deletions(&mut self) -> Result<(), StoreError> {
-        let (users, groups) = (of_lines(RecordKind::User, GONE), of_lines(RecordKind::Group, GONE));
-        for sql in [
-            format!("UPDATE users SET manager = NULL WHERE tenant = $1 AND $2 > 0 AND manager IN ({users})"),
-            format!("DELETE FROM memberships WHERE tenant = $1 AND $2 > 0 AND member_id IN ({users})"),
-            format!("DELETE FROM memberships WHERE tenant = $1 AND $2 > 0 AND member_id IN ({groups})"),
-            format!("DELETE FROM memberships WHERE tenant = $1 AND $2 > 0 AND group_id IN ({groups})"),
-            format!("DELETE FROM user_links WHERE tenant = $1 AND $2 > 0 AND record IN ({users})"),
-            format!("DELETE FROM group_links WHERE tenant = $1 AND $2 > 0 AND record IN ({groups})"),
-            format!("DELETE FROM manual_addresses WHERE tenant = $1 AND $2 > 0 AND record IN ({users})"),
-            format!("DELETE FROM users WHERE tenant = $1 AND $2 > 0 AND id IN ({users})"),
-            format!("DELETE FROM groups WHERE tenant = $1 AND $2 > 0 AND id IN ({groups})"),
-        ] {
-            self.run(sql).await?;
-        }
-        Ok(())
     }
 
     /// Owners as they were, where their links are; and every touched record of a source is looked at by its next run.
@@ -374,14 +377,14 @@ impl Undo<'_> {
 
     async fn settle(&mut self, of: &Run, undone: &Undone<'_>) -> Result<(), StoreError> {
         // What the next run would do again, it does for everybody: the mirror says more than the directory now.
-        self.write
-            .query(
-                "UPDATE connections SET state = CASE WHEN state = 'active' THEN 'paused' ELSE state END WHERE tenant = $1 AND id = $2",
-            )
-            .bind(self.lease.tenant)
-            .bind(of.connection)
-            .execute(&mut **self.write)
-            .await?;
+        return_turn(self.write, self.lease, of).await?;
+        if of.connection != 0 {
+            self.write
+                .query("UPDATE connections SET state = 'paused' WHERE tenant = $1 AND state = 'active'")
+                .bind(self.lease.tenant)
+                .execute(&mut **self.write)
+                .await?;
+        }
         self.write
             .query(
                 "UPDATE connections SET admitted_by = 'undone' WHERE tenant = $1 AND admitted_by IS NOT NULL AND (id = $2 OR id IN (
@@ -395,7 +398,7 @@ impl Undo<'_> {
             .bind(self.number)
             .execute(&mut **self.write)
             .await?;
-        if let Some(stands_on) = undone.stands_on {
+        if let Some((_, stands_on)) = undone.returns {
             let part = |name: &str| text(&stands_on.get(name), "setting");
             self.write
                 .query("UPDATE connections SET settings = $1, scope = $2, rules = $3 WHERE tenant = $4 AND id = $5")
@@ -413,7 +416,7 @@ impl Undo<'_> {
             .bind(self.lease.run)
             .bind(self.number)
             .bind(of.id)
-            .bind(undone.stands_on.map(|stands_on| text(stands_on, "setting")).transpose()?)
+            .bind(undone.returns.map(|(_, stands_on)| text(stands_on, "setting")).transpose()?)
             .bind(undone.agreed.then_some(undone.plan))
             .execute(&mut **self.write)
             .await?;

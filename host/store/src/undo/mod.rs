@@ -562,7 +562,17 @@ async fn memberships(write: &mut Write, lease: Lease, change: i64, reason: &str)
         line("x.kind", "x.member_id", "delete"),
         line("x.kind", "x.member_id", "create"),
     );
-    for sql in [removes, adds] {
+    // It stays and is another's again: the change took it over.
+    let adopts = format!(
+        "{insert}, 'adopt', x.group_id, x.member_id, {}, $4, '{{}}', 0, 0 FROM memberships x
+         WHERE x.tenant = $1 AND x.since = $2 AND NOT {} AND NOT {} AND EXISTS (SELECT 1 FROM memberships_was w
+             WHERE w.tenant = $1 AND w.until = $2 AND w.group_id = x.group_id AND w.member_id = x.member_id)
+         ON CONFLICT DO NOTHING",
+        name("x"),
+        line("'group'", "x.group_id", "delete"),
+        line("x.kind", "x.member_id", "delete"),
+    );
+    for sql in [adopts, removes, adds] {
         write
             .query(sql)
             .bind(lease.tenant)

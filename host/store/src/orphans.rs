@@ -1,0 +1,161 @@
+//! What idle connections brought and nobody brings now: it stays until somebody agrees that it goes, by a plan like any other.
+
+use crate::database::{Store, Write, rows};
+use crate::error::StoreError;
+use crate::history::next_change;
+use crate::leases::Lease;
+use crate::lines::hash_lines;
+use crate::runs::{RunState, close};
+use crate::switch::LIVE;
+use serde_json::Value as Json;
+
+/// Which orphans are to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Letting<'a> {
+    /// Of this connection; none: of all that are idle.
+    pub connection: Option<i64>,
+    /// Only these users, by the directory's id; none: all, with groups and memberships.
+    pub users: Option<&'a [String]>,
+}
+
+/// What is kept of letting orphans go, besides its lines.
+#[derive(Clone, Debug)]
+pub struct LetGo<'a> {
+    /// The plan's hash, as it was agreed to.
+    pub plan: &'a str,
+    /// Whether somebody saw what the guard held and agreed.
+    pub agreed: bool,
+    /// What the hash rests on besides the lines.
+    pub basis: &'a str,
+    /// The run's report.
+    pub report: &'a Json,
+    /// Milliseconds since 1970.
+    pub now: i64,
+}
+
+/// Deletes the users and groups that lines of a run delete, with all that hangs on them, and the memberships that its lines remove.
+pub(crate) async fn delete_by_lines(write: &mut Write, tenant: i64, run: i64) -> Result<(), StoreError> {
+    let of = |kind: &str| {
+        format!(
+            "SELECT record FROM lines WHERE tenant = $1 AND run = $2 AND kind = '{kind}' AND action = 'delete'"
+        )
+    };
+    let (users, groups) = (of("user"), of("group"));
+    for sql in [
+        format!("UPDATE users SET manager = NULL WHERE tenant = $1 AND manager IN ({users})"),
+        format!("DELETE FROM memberships WHERE tenant = $1 AND member_id IN ({users})"),
+        format!("DELETE FROM memberships WHERE tenant = $1 AND member_id IN ({groups})"),
+        format!("DELETE FROM memberships WHERE tenant = $1 AND group_id IN ({groups})"),
+        format!("DELETE FROM user_links WHERE tenant = $1 AND record IN ({users})"),
+        format!("DELETE FROM group_links WHERE tenant = $1 AND record IN ({groups})"),
+        format!("DELETE FROM manual_addresses WHERE tenant = $1 AND record IN ({users})"),
+        format!("DELETE FROM users WHERE tenant = $1 AND id IN ({users})"),
+        format!("DELETE FROM groups WHERE tenant = $1 AND id IN ({groups})"),
+    ] {
+        write.query(sql).bind(tenant).bind(run).execute(&mut **write).await?;
+    }
+    Ok(())
+}
+
+/// Writes the lines of orphans who go, instead of those that the run has. Whom the active connection is linked to isn't one.
+async fn lines(write: &mut Write, lease: Lease, which: Letting<'_>) -> Result<(), StoreError> {
+    write
+        .query("DELETE FROM lines WHERE tenant = $1 AND run = $2")
+        .bind(lease.tenant)
+        .bind(lease.run)
+        .execute(&mut **write)
+        .await?;
+    let idle = "SELECT c.id FROM connections c WHERE c.tenant = $1 AND c.state = 'disabled' AND ($3 = 0 OR c.id = $3)";
+    let named = "'of ' || (SELECT c.name FROM connections c WHERE c.tenant = $1 AND c.id = r.origin) || ', which is idle'";
+    let insert = "INSERT INTO lines (tenant, run, kind, source_id, member_id, action, record, member, name, reason, changes, owns, away)";
+    let record = |kind: &str, name: &str, only: &str| {
+        format!(
+            "{insert}
+             SELECT $1, $2, '{kind}', r.id, '', 'delete', r.id, '', r.{name}, {named}, '{{}}', 0, 1 FROM {kind}s r
+             WHERE r.tenant = $1 AND r.origin IN ({idle}) AND {only} AND NOT EXISTS (SELECT 1 FROM {kind}_links l
+                 JOIN connections c ON c.tenant = $1 AND c.id = l.connection AND c.state IN {LIVE}
+                 WHERE l.tenant = $1 AND l.record = r.id)"
+        )
+    };
+    let all = if which.users.is_some() { "1 = 0" } else { "1 = 1" };
+    let users = rows(&which.users.unwrap_or_default())?;
+    for sql in [
+        record("user", "user_name", &format!("({all} OR r.id IN (SELECT value FROM json_each($4)))")),
+        record("group", "display_name", &format!("{all} AND $4 <> ''")),
+        format!(
+            "{insert}
+             SELECT DISTINCT $1, $2, 'membership', m.group_id, substr(m.kind, 1, 1) || ':' || m.member_id, 'remove', m.group_id, m.member_id,
+                 COALESCE((SELECT u.user_name FROM users u WHERE u.tenant = $1 AND u.id = m.member_id),
+                     (SELECT g.display_name FROM groups g WHERE g.tenant = $1 AND g.id = m.member_id), m.member_id) || ' in '
+                     || COALESCE((SELECT g.display_name FROM groups g WHERE g.tenant = $1 AND g.id = m.group_id), m.group_id),
+                 CASE WHEN {all} AND m.owner IN ({idle}) THEN 'nobody brings it any more' ELSE 'one of the two goes out' END, '{{}}', 0, 1
+             FROM memberships m WHERE m.tenant = $1 AND $4 <> '' AND ({all} AND m.owner IN ({idle})
+                 OR m.member_id IN (SELECT n.record FROM lines n WHERE n.tenant = $1 AND n.run = $2 AND n.kind = 'user')
+                 OR m.member_id IN (SELECT n.record FROM lines n WHERE n.tenant = $1 AND n.run = $2 AND n.kind = 'group')
+                 OR m.group_id IN (SELECT n.record FROM lines n WHERE n.tenant = $1 AND n.run = $2 AND n.kind = 'group'))
+             ON CONFLICT DO NOTHING"
+        ),
+    ] {
+        write
+            .query(sql)
+            .bind(lease.tenant)
+            .bind(lease.run)
+            .bind(which.connection.unwrap_or(0))
+            .bind(&users)
+            .execute(&mut **write)
+            .await?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Plans letting orphans go: lines of the run that holds the lease.
+    pub async fn plan_letting_go(&self, lease: Lease, which: Letting<'_>) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        Self::hold_lease(&mut write, lease).await?;
+        lines(&mut write, lease, which).await?;
+        write.commit().await
+    }
+
+    /// Lets orphans go, if that still comes to the plan that was agreed to; gives false, and writes nothing, if it doesn't.
+    pub async fn let_go(
+        &self,
+        lease: Lease,
+        which: Letting<'_>,
+        agreed: &LetGo<'_>,
+    ) -> Result<bool, StoreError> {
+        let mut write = self.write().await?;
+        Self::hold_lease(&mut write, lease).await?;
+        let change = next_change(&mut write, lease.tenant).await?;
+        lines(&mut write, lease, which).await?;
+        let dialect = write.dialect().clone();
+        if hash_lines(&dialect, &mut write, lease, agreed.basis).await?.as_str() != agreed.plan {
+            return Ok(false);
+        }
+        let all = if which.users.is_some() { "1 = 0" } else { "1 = 1" };
+        write
+            .query(format!(
+                "DELETE FROM memberships WHERE tenant = $1 AND {all} AND owner IN (SELECT c.id FROM connections c
+                     WHERE c.tenant = $1 AND c.state = 'disabled' AND ($3 = 0 OR c.id = $3))
+                   AND (group_id, member_id) IN (SELECT record, member FROM lines
+                     WHERE tenant = $1 AND run = $2 AND kind = 'membership' AND action = 'remove')"
+            ))
+            .bind(lease.tenant)
+            .bind(lease.run)
+            .bind(which.connection.unwrap_or(0))
+            .execute(&mut *write)
+            .await?;
+        delete_by_lines(&mut write, lease.tenant, lease.run).await?;
+        write
+            .query("UPDATE runs SET applied = 1, change = $3, accepted = $4 WHERE tenant = $1 AND id = $2")
+            .bind(lease.tenant)
+            .bind(lease.run)
+            .bind(change)
+            .bind(agreed.agreed.then_some(agreed.plan))
+            .execute(&mut *write)
+            .await?;
+        close(&mut write, lease, RunState::Success, Some(agreed.plan), agreed.report, agreed.now).await?;
+        write.commit().await?;
+        Ok(true)
+    }
+}
