@@ -54,11 +54,13 @@ async fn the_shape_of_a_plan_for_programs() {
     for kind in [
         "found",
         "created",
+        "adopted",
         "updated",
         "deactivated",
         "reactivated",
         "deleted",
         "unchanged",
+        "orphaned",
         "skipped",
         "quarantined",
     ] {
@@ -67,7 +69,7 @@ async fn the_shape_of_a_plan_for_programs() {
     for kind in ["found", "created", "updated", "deleted", "unchanged", "skipped", "quarantined"] {
         assert!(report["groups"][kind].is_u64(), "{kind}");
     }
-    assert_eq!(report["memberships"], json!({ "added": 0, "removed": 0 }));
+    assert_eq!(report["memberships"], json!({ "added": 0, "adopted": 0, "removed": 0 }));
     let skipped = &report["skipped"][0];
     assert_eq!((&skipped["id"], &skipped["name"]), (&"3".into(), &"cat@b.x".into()));
     assert_eq!(skipped["reason"], "deny-list: @b.x matches cat@b.x");

@@ -168,14 +168,12 @@ async fn of_several_connections_one_is_named() {
     let ran = inst.usher(&["sync", "--yes"]).await.ended(2);
     assert!(ran.err.contains("csv, more") && ran.err.contains("--connection"), "{}", ran.err);
     inst.usher(&["sync", "--yes", "--connection", "csv"]).await.ended(0);
-    let report = inst.json(0, &["sync", "--yes", "--connection", "more"]).await;
-    assert_eq!((&report["users"]["created"], &report["users"]["quarantined"]), (&1.into(), &1.into()));
-    // Each owns its own: what one has isn't the other's to change.
+    // From then on it is the active one, and the one that is meant.
+    assert_eq!(inst.json(0, &["sync", "--yes"]).await["connection"], "csv");
+    assert_eq!(inst.json(0, &["plan"]).await["connection"], "csv");
+    let told = inst.usher(&["connect", "csv", "--name", "more", "--set", &more, "--yes"]).await.ended(0);
+    assert!(told.out.contains("csv stays the active connection"), "{}", told.out);
     assert_eq!(inst.user("ann@a.x").await["connection"], "csv");
-    assert_eq!(inst.user("bob@a.x").await["connection"], "more");
-    inst.file("more.csv", "id,userName\n1,bob@a.x\n");
-    inst.json(0, &["sync", "--yes", "--connection", "more"]).await;
-    assert_eq!(inst.user("ann@a.x").await["active"], true);
 }
 
 #[tokio::test]

@@ -216,6 +216,11 @@ async fn f38_a_link_needs_a_record_that_is_free() {
     assert_eq!(sync(&inst, 0).await["users"]["held"], 1);
 }
 
+/// Two live connections in one tenant, as installations may have from before there was only one at a time.
+async fn both_live(inst: &Installation) {
+    crate::database::execute(inst, "UPDATE connections SET state = 'active'").await;
+}
+
 #[tokio::test]
 async fn f8_whom_another_connection_holds_too_is_let_go_and_never_suspended() {
     let inst = people("id,userName,title\n1,ann@a.x,Engineer\n2,bob@a.x,\n", &[]).await;
@@ -223,6 +228,7 @@ async fn f8_whom_another_connection_holds_too_is_let_go_and_never_suspended() {
     let more =
         format!("users={}", inst.file("more.csv", "id,userName,title\n77,ann@a.x,Lead\n78,cat@a.x,\n"));
     inst.usher(&["connect", "csv", "--name", "more", "--set", &more, "--yes"]).await.ended(0);
+    both_live(&inst).await;
     let theirs = async || inst.json(0, &["sync", "--yes", "--connection", "more"]).await;
     assert_eq!(theirs().await["users"]["quarantined"], 1);
     inst.usher(&["users", "link", "ann@a.x", "77", "--connection", "more"]).await.ended(0);
@@ -390,6 +396,7 @@ async fn f09_people_whom_another_connection_holds_become_its_own() {
     let other =
         format!("users={}", inst.file("b/users.csv", "id,userName,active\nb1,ann@acme.example,true\n"));
     inst.usher(&["connect", "csv", "--name", "b", "--yes", "--set", &other]).await.ended(0);
+    both_live(&inst).await;
     inst.usher(&["sync", "--connection", "b", "--yes"]).await.ended(0);
     inst.usher(&["users", "link", "ann@acme.example", "b1", "--connection", "b"]).await.ended(0);
     inst.usher(&["sync", "--connection", "b", "--yes"]).await.ended(0);
