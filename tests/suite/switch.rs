@@ -1,8 +1,11 @@
 //! One connection of a tenant is the active one: switching, whom it takes over, and who stays behind.
 
+use crate::directory::Directory;
 use crate::harness::Installation;
 use crate::t1::{self, connected, holds, names, notes, people, reason, sync, write};
 use serde_json::{Value, json};
+use usher_store::{By, Intent, State};
+use usher_sync::{Consent, RunRequest, RunResult, Silent};
 
 /// A second export of mostly the same people, with keys of its own.
 const HR_USERS: &str = "id,userName,displayName,mail,title,manager
@@ -341,14 +344,7 @@ async fn f41b_a_switch_that_disables_many_is_held() {
     let rows = |active: &str| (1..=20).map(|n| format!("{n},u{n}@a.example,{active}\n")).collect::<String>();
     let inst = people(&format!("id,userName,active\n{}", rows("true")), &[]).await;
     sync(&inst, 0).await;
-    connect_hr(
-        &inst,
-        &format!("id,userName,active\n{}", rows("false").replace(",false\n", ",false\n")),
-        "",
-        "",
-        &[],
-    )
-    .await;
+    connect_hr(&inst, &format!("id,userName,active\n{}", rows("false")), "", "", &[]).await;
     let held = inst.json(3, &["switch", "hr", "--yes"]).await;
     assert!(holds(&held).contains("20 of 20 users would go"), "{held:#}");
     assert_eq!(inst.active().await.len(), 20);
@@ -381,4 +377,33 @@ async fn f36_an_active_connection_that_is_disconnected_leaves_its_people_by_hand
     assert_eq!(states(&inst).await, pairs(&[("csv", "active")]));
     assert_eq!(inst.user("dan@acme.example").await["orphaned"], false);
     inst.json(0, &["database", "check"]).await;
+}
+
+/// A run may wait for another one's end, and what it knew of its connection is old by then.
+#[tokio::test]
+async fn f87_a_run_goes_by_the_connection_as_it_is_once_it_has_the_lock() {
+    let directory = Directory::new().await;
+    let source = directory.scripted("acme", &usher_test_scripted::t1::script()).await;
+    source.takes(&usher_test_scripted::t1::script()).await;
+    let old = source.connection().await;
+    let run = async |intent| {
+        let request = RunRequest {
+            connection: &old,
+            intent,
+            consent: Consent::Given,
+            started_by: "a test",
+            progress: &Silent,
+        };
+        directory.host.run(request).await.unwrap()
+    };
+    // Undone meanwhile: it waits for somebody's word.
+    directory.host.store().set_connection_state(&old, State::Paused).await.unwrap();
+    let report = run(Intent::Sync).await;
+    assert_eq!((report.result, report.applied), (RunResult::Held, false), "{report:#?}");
+    assert_eq!(source.connection().await.state, State::Paused);
+    // Disconnected meanwhile.
+    let by = By { tenant: old.tenant, who: "a test", now: 0 };
+    directory.host.store().remove_connection(by, &old).await.unwrap();
+    let fault = run(Intent::Sync).await.fault.unwrap();
+    assert_eq!(fault.message, format!("{} was disconnected", old.name));
 }
