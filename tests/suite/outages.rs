@@ -307,6 +307,86 @@ async fn f34_a_connection_to_postgres_that_is_cut_changes_nothing() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn f32_of_two_processes_that_start_the_same_run_one_runs() {
+    let place = Place::prepared().await;
+    let (_, new) = place.calm().await;
+    for (at, point) in ["run.locked", "read.after_commit", "plan.hashed"].into_iter().enumerate() {
+        let name = format!("two-{at}");
+        place.copy(&name).await;
+        let mut first = place.armed(&name, &format!("{point}=stop")).spawn().unwrap();
+        stands_still(first.id());
+        let second = place.usher(&name, &["sync", "--yes"]).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8_lossy(&second.stderr);
+        assert_eq!(second.status.code(), Some(4), "{said}");
+        assert!(said.contains("run 2"), "{said}");
+        goes_on(first.id());
+        assert_eq!(first.wait().unwrap().code(), Some(0), "{point}");
+        let beside = place.open(&name).await;
+        assert_eq!(distance(&state(&beside).await, &new), 0, "{point}");
+        assert_eq!(beside.number("SELECT COUNT(*) FROM runs").await, 2, "who is refused leaves no run");
+        beside.close().await;
+        place.drop(&name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f36_a_switch_that_is_killed_leaves_one_turn_or_the_other() {
+    let place = Place::prepared().await;
+    let source = place.folder.path().join("in");
+    let file = |key: &str| format!("{key}={}", source.join(format!("{key}.csv")).display());
+    let sets = ["users", "groups", "memberships"].map(file);
+    let mut connect = vec!["connect", "csv", "--name", "hr", "--yes"];
+    connect.extend(sets.iter().flat_map(|set| ["--set", set]));
+    assert_eq!(place.usher("old", &connect).status().unwrap().code(), Some(0));
+    let switch = ["switch", "hr", "--yes"];
+    let turn = async |name: &str| {
+        let beside = place.open(name).await;
+        let mut turn = beside.essence(1).await;
+        turn.extend(beside.rows("SELECT name, state FROM connections ORDER BY name").await);
+        turn.extend(
+            beside.rows("SELECT 'linked', connection, COUNT(*) FROM user_links GROUP BY 2 ORDER BY 2").await,
+        );
+        beside.close().await;
+        turn
+    };
+    let before = turn("old").await;
+    place.copy("undisturbed").await;
+    assert_eq!(place.usher("undisturbed", &switch).status().unwrap().code(), Some(0));
+    let after = turn("undisturbed").await;
+    assert!(distance(&before, &after) > 500, "the switch changed too little");
+    for (at, (point, applied)) in [
+        ("plan.hashed", false),
+        ("apply.taken_over", false),
+        ("apply.memberships", false),
+        ("apply.before_commit", false),
+        ("apply.after_commit", true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("switch-{at}");
+        place.copy(&name).await;
+        let ended =
+            place.usher(&name, &switch).env("USHER_FAILPOINT", format!("{point}=kill")).status().unwrap();
+        assert_eq!(ended.signal(), Some(9), "{point} was not reached");
+        assert_eq!(
+            distance(&turn(&name).await, if applied { &after } else { &before }),
+            0,
+            "killed at {point}"
+        );
+        let beside = place.open(&name).await;
+        beside.execute("UPDATE leases SET expires_at = 0").await;
+        beside.close().await;
+        let again = place.usher(&name, &switch).status().unwrap().code();
+        assert_eq!(again, Some(if applied { 2 } else { 0 }), "after {point}");
+        assert_eq!(distance(&turn(&name).await, &after), 0, "killed at {point}, then switched");
+        let sound = place.usher(&name, &["database", "check"]).status().unwrap().code();
+        assert_eq!(sound, Some(0), "after {point}");
+        place.drop(&name).await;
+    }
+}
+
 /// Points of an undo, in their order.
 const UNDO_POINTS: [&str; 3] = ["undo.records", "undo.memberships", "undo.before_commit"];
 

@@ -61,14 +61,15 @@ async fn adopts(write: &mut Write, lease: Lease) -> Result<bool, StoreError> {
 }
 
 /// What former connections brought between records that are this one's by now, or linked to it, and that its source doesn't have.
+// That a line's kind isn't membership is said as well: so SQLite finds the index of lines by record.
 fn not_taken_over(insert: &str, former: &Former) -> String {
     let end = |kind: &str, id: &str| {
         format!(
             "COALESCE((SELECT l.source_id FROM {kind}_links l WHERE l.tenant = $1 AND l.connection = $3 AND l.record = {id}
                      AND NOT EXISTS (SELECT 1 FROM lines n WHERE n.tenant = $1 AND n.run = $4 AND n.kind = '{kind}'
                          AND n.source_id = l.source_id AND n.member_id = '' AND n.action IN ('delete', 'unlink'))),
-                 (SELECT n.source_id FROM lines n WHERE n.tenant = $1 AND n.run = $4 AND n.kind = '{kind}' AND n.record = {id}
-                     AND n.action IN ('adopt', 'link')))"
+                 (SELECT n.source_id FROM lines n WHERE n.tenant = $1 AND n.run = $4 AND n.kind = '{kind}' AND n.kind <> 'membership'
+                     AND n.record = {id} AND n.action IN ('adopt', 'link')))"
         )
     };
     format!(

@@ -158,7 +158,8 @@ impl Store {
                          WHERE l.tenant = $1 AND l.record = r.id AND l.connection = r.origin),
                      r.{name}, 'only ' || (SELECT c.name FROM connections c WHERE c.tenant = $1 AND c.id = r.origin) || ' has it', NULL
                  FROM {table} r WHERE r.tenant = $1 AND {} AND NOT EXISTS (SELECT 1 FROM lines n
-                     WHERE n.tenant = $1 AND n.run = $2 AND n.kind = '{kind}' AND n.action = 'adopt' AND n.record = r.id)",
+                     WHERE n.tenant = $1 AND n.run = $2 AND n.kind = '{kind}' AND n.kind <> 'membership' AND n.action = 'adopt'
+                       AND n.record = r.id)",
                 former.gives_way("r.origin")
             );
             let done = self.query(sql).bind(lease.tenant).bind(lease.run).execute(self.pool()).await?;
