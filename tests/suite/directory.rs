@@ -151,7 +151,8 @@ impl Directory {
 }
 
 impl Source<'_> {
-    fn script(&self) -> String {
+    /// The file of what the source does.
+    pub fn script(&self) -> String {
         self.directory.folder.path().join(format!("{}.json", self.name)).display().to_string()
     }
 

@@ -1,11 +1,12 @@
 //! One connection of a tenant is the active one: switching, whom it takes over, and who stays behind.
 
-use crate::directory::Directory;
+use crate::directory::{Directory, person, unguarded};
 use crate::harness::Installation;
 use crate::t1::{self, connected, holds, names, notes, people, reason, sync, write};
 use serde_json::{Value, json};
 use usher_store::{By, Intent, State};
 use usher_sync::{Consent, RunRequest, RunResult, Silent};
+use usher_test_scripted::{Change, Read, Script, User};
 
 /// A second export of mostly the same people, with keys of its own.
 const HR_USERS: &str = "id,userName,displayName,mail,title,manager
@@ -349,6 +350,170 @@ async fn f41b_a_switch_that_disables_many_is_held() {
     assert!(holds(&held).contains("20 of 20 users would go"), "{held:#}");
     assert_eq!(inst.active().await.len(), 20);
     assert_eq!(states(&inst).await, pairs(&[("csv", "active"), ("hr", "configured")]));
+    // Nor is it covered by a plan that took them over as they are.
+    let harmless = format!("id,userName,active\n{}", rows("true"));
+    inst.file("hr-users.csv", harmless);
+    let plan = inst.json(0, &["plan", "--connection", "hr"]).await["plan"].as_str().unwrap().to_owned();
+    inst.file("hr-users.csv", format!("id,userName,active\n{}", rows("false")));
+    let held = inst.json(3, &["switch", "hr", "--accept", &plan]).await;
+    assert!(holds(&held).contains("20 more"), "{held:#}");
+    assert_eq!(inst.active().await.len(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f41b_a_switch_to_an_empty_source_is_held() {
+    let inst = both().await;
+    connect_hr(&inst, "id,userName\n", "", "", &[]).await;
+    let held = inst.json(3, &["switch", "hr", "--yes"]).await;
+    assert!(holds(&held).contains("the source is empty"), "{held:#}");
+    assert_eq!(states(&inst).await, pairs(&[("csv", "active"), ("hr", "configured")]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f37_a_second_account_with_the_same_mail_takes_nobody_from_whose_name_it_is() {
+    let inst = people("id,userName\n1,ann@a.example\n2,gus@out.example\n", &[]).await;
+    sync(&inst, 0).await;
+    let ann = inst.user("ann@a.example").await["id"].clone();
+    connect_hr(
+        &inst,
+        "id,userName,mail,userType\nk1,ann@a.example,ann@a.example,Member\nk2,adm-ann@a.example,ann@a.example,Member\n\
+         k3,gus#EXT#@a.example,gus@out.example,Guest\n",
+        "",
+        "",
+        &[],
+    )
+    .await;
+    let report = switch(&inst, "hr").await;
+    assert_eq!(
+        (&report["users"]["adopted"], &report["users"]["created"]),
+        (&1.into(), &1.into()),
+        "{report:#}"
+    );
+    assert_eq!(inst.user("ann@a.example").await["id"], ann);
+    assert_eq!(inst.user("adm-ann@a.example").await["connection"], "hr");
+    assert!(reason(&report, "held", "k3").contains("a guest is never matched"), "{report:#}");
+    // Who may be somebody that waits isn't let go meanwhile.
+    assert!(report["orphaned"][0]["reason"].as_str().unwrap().contains("waits for a decision"), "{report:#}");
+    assert_eq!(inst.json(0, &["orphans", "remove"]).await["result"], "unchanged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f26_the_plan_of_a_switch_changes_no_answer() {
+    let inst = people("id,userName,mail\n1,ann@a.example,office@a.example\n2,bob@a.example,\n", &[]).await;
+    sync(&inst, 0).await;
+    connect_hr(&inst, "id,userName,mail\nk9,new@a.example,\n", "", "", &[]).await;
+    inst.json(0, &["plan", "--connection", "hr"]).await;
+    inst.file("users.csv", "id,userName,mail\n1,ann@a.example,\n2,bob@a.example,office@a.example\n");
+    sync(&inst, 0).await;
+    let who = async || inst.json(0, &["users", "show", "office@a.example"]).await["userName"].clone();
+    assert_eq!(who().await, "bob@a.example");
+    inst.usher(&["disconnect", "csv", "--confirm", "csv"]).await.ended(0);
+    assert_eq!(who().await, "bob@a.example");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f36_the_turn_goes_back_step_by_step_and_to_nobody_who_had_no_part() {
+    let inst = both().await;
+    let first = inst.users().await;
+    let there = switch(&inst, "hr").await;
+    let second = inst.users().await;
+    let back = switch(&inst, "csv").await;
+    let undo = async |run: &Value| {
+        let run = run.to_string();
+        let shown = inst.json(3, &["runs", "undo", &run]).await;
+        inst.json(0, &["runs", "undo", &run, "--accept", shown["plan"].as_str().unwrap()]).await
+    };
+    undo(&back["run"]).await;
+    assert_eq!(states(&inst).await, pairs(&[("csv", "disabled"), ("hr", "paused")]));
+    assert_eq!(inst.users().await, second);
+    undo(&there["run"]).await;
+    assert_eq!(states(&inst).await, pairs(&[("csv", "paused"), ("hr", "disabled")]));
+    assert_eq!(inst.users().await, first);
+    inst.json(0, &["database", "check"]).await;
+
+    // A third one took its turn when nobody was active: it keeps it.
+    inst.usher(&["resume", "--yes"]).await.ended(0);
+    let there = switch(&inst, "hr").await;
+    inst.usher(&["disconnect", "hr", "--confirm", "hr"]).await.ended(0);
+    let third = format!("users={}", inst.file("third.csv", "id,userName\nt1,third@acme.example\n"));
+    inst.usher(&["connect", "csv", "--name", "third", "--set", &third, "--yes"]).await.ended(0);
+    inst.usher(&["sync", "--yes", "--connection", "third"]).await.ended(0);
+    let undone = undo(&there["run"]).await;
+    assert!(!notes(&undone).contains("active connection again"), "{undone:#}");
+    assert_eq!(states(&inst).await, pairs(&[("csv", "disabled"), ("third", "paused")]));
+    inst.json(0, &["database", "check"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f37_what_the_new_source_doesnt_speak_of_stays() {
+    let inst = people(
+        "id,userName,title,manager\n1,ann@a.example,Engineer,2\n2,bob@a.example,Lead,\n3,cat@a.example,,2\n",
+        &[],
+    )
+    .await;
+    sync(&inst, 0).await;
+    connect_hr(&inst, "id,userName\nk1,ann@a.example\nk2,bob@a.example\nk3,cat@a.example\n", "", "", &[])
+        .await;
+    let plan = inst.json(0, &["plan", "--connection", "hr"]).await;
+    let accepted = inst.json(0, &["switch", "hr", "--yes"]).await;
+    assert_eq!(accepted["plan"], plan["plan"], "nothing holds it");
+    let ann = inst.user("ann@a.example").await;
+    assert_eq!(
+        (&ann["title"], &ann["manager"]["displayName"]),
+        (&json!("Engineer"), &json!("bob@a.example"))
+    );
+    // From then on it is local: hers to be changed by hand.
+    inst.usher(&["users", "set", "ann@a.example", "title=Queen"]).await.ended(0);
+    sync(&inst, 0).await;
+    assert_eq!(inst.user("ann@a.example").await["title"], "Queen");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f37_one_orphaned_group_is_let_go_by_its_name() {
+    let inst = both().await;
+    switch(&inst, "hr").await;
+    let refused = inst.usher(&["groups", "remove", "U-proj", "--yes"]).await.ended(2);
+    assert!(refused.err.contains("`usher orphans remove \"U-proj\"`"), "{}", refused.err);
+    let gone = inst.json(0, &["orphans", "remove", "U-proj", "--yes"]).await;
+    assert_eq!((&gone["groups"]["deleted"], &gone["users"]["deleted"]), (&1.into(), &0.into()), "{gone:#}");
+    assert_eq!(gone["memberships"]["removed"], 1);
+    assert!(!t1::groups(&inst).await.contains(&"U-proj".to_owned()));
+    assert!(inst.user("eve@acme.example").await["groups"].as_array().unwrap().is_empty());
+}
+
+/// An incremental source goes on from where it was when it gave way, and everybody is looked at all the same.
+#[tokio::test]
+async fn f37_an_incremental_source_that_comes_back_goes_on_from_its_cursor() {
+    let directory = Directory::new().await;
+    let titled = |id: &str, title: &str| person(id).with("title", title).into();
+    let everybody = Read::of([titled("ann", "a"), titled("bob", "a"), titled("cat", "a")]).cursor("1");
+    let one = directory.scripted("acme", &Script { fresh: everybody, ..Script::default() }).await;
+    assert!(one.sync().await.applied);
+    let method = one.connection().await.method;
+    let other = directory.connect(one.tenant, "other", &method, json!({})).await;
+    let theirs = |id: &str, title: &str| {
+        User::new(format!("x-{id}")).named(format!("{id}@acme.example")).with("title", title)
+    };
+    other.says(&Script::full([theirs("ann", "b").into(), theirs("bob", "b").into()]));
+    other.set(&method, json!({ "script": other.script() }), unguarded()).await;
+    let report = other.run(Intent::Switch, Consent::Given).await;
+    assert_eq!((report.users.adopted, report.users.orphaned), (2, 1), "{report:#?}");
+    assert_eq!(one.attribute("ann", "title").await, "\"b\"");
+
+    // Meanwhile bob has left the first one, and dan has come to it.
+    let since = Read::of([Change::UserGone("bob".into()), titled("dan", "a")]).cursor("2");
+    one.says(&Script::full([titled("unread", "x")]).since("1", since));
+    let report = one.run(Intent::Switch, Consent::Given).await;
+    assert!(report.applied, "{report:#?}");
+    assert_eq!(one.cursor().await.as_deref(), Some("2"));
+    assert_eq!((report.users.adopted, report.users.created, report.users.unlinked), (1, 1, 1), "{report:#?}");
+    // Ann wasn't spoken of and is the first one's again, as its mirror has her; Bob is an orphan of the other one.
+    assert_eq!(one.attribute("ann", "title").await, "\"a\"");
+    assert_eq!(one.attribute("bob", "title").await, "\"b\"");
+    assert_eq!(one.people().await, ["ann", "bob", "cat", "dan"]);
+    assert_eq!(report.users.orphaned, 1);
+    one.says(&Script::full([]).since("2", Read::of([]).cursor("3")));
+    assert_eq!(one.sync().await.result, RunResult::Unchanged);
 }
 
 #[tokio::test(flavor = "multi_thread")]

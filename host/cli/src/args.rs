@@ -321,7 +321,7 @@ pub enum OrphansCommand {
   usher orphans remove ann@acme.example       only her
   usher orphans remove --connection hr        only those of one idle connection")]
     Remove {
-        /// Only these users: userName, id or source id
+        /// Only these users and groups: a name, id or source id
         #[arg(value_name = "WHO")]
         who: Vec<String>,
         /// Only those of this connection

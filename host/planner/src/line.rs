@@ -149,7 +149,7 @@ impl Line {
                 .changes
                 .get(usher_model::ACTIVE)
                 .is_some_and(|Change(_, after)| *after == Some(false.into()));
-        if (self.action.takes_away() || disabled) && !was_leaving {
+        if disabled || self.action.takes_away() && !was_leaving {
             Loss::Away
         } else if self.changes.iter().any(clears) {
             Loss::Values

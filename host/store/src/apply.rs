@@ -569,6 +569,8 @@ impl Apply<'_> {
                      WHERE o.tenant = $1 AND o.record = users.id AND o.connection <> $2 AND o.left_at IS NULL)
              WHERE tenant = $1 AND origin = $2 AND id IN (SELECT record FROM lines
                  WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action = 'unlink')",
+            "DELETE FROM manual_addresses WHERE tenant = $1 AND $2 > 0 AND $4 > 0 AND record IN (SELECT record
+                 FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action = 'delete')",
             "DELETE FROM user_links WHERE tenant = $1 AND connection = $2 AND $4 > 0 AND source_id IN (SELECT source_id
                  FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action IN ('delete', 'unlink'))",
             // Others who had let him go but not yet forgotten him.
@@ -631,7 +633,7 @@ impl Apply<'_> {
     async fn settle(&mut self, applied: &Applied<'_>) -> Result<(), StoreError> {
         self.write
             .query(
-                "UPDATE connections SET cursor = $1, fingerprint = $2, admitted_by = $3, state = 'active', gave_way = NULL
+                "UPDATE connections SET cursor = $1, fingerprint = $2, admitted_by = $3, state = 'active'
              WHERE tenant = $4 AND id = $5",
             )
             .bind(applied.cursor)

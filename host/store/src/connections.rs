@@ -252,6 +252,13 @@ impl Store {
 
 /// Notes the e-mail addresses of users, by which newcomers are matched with them; `whose` is a condition on `u`.
 pub(crate) async fn keep_addresses(write: &mut Write, tenant: i64, whose: &str) -> Result<(), StoreError> {
+    write
+        .query(format!(
+            "DELETE FROM manual_addresses WHERE tenant = $1 AND record IN (SELECT u.id FROM users u WHERE u.tenant = $1 AND {whose})"
+        ))
+        .bind(tenant)
+        .execute(&mut **write)
+        .await?;
     let mut after = String::new();
     loop {
         let row = write

@@ -128,6 +128,30 @@ pub struct AppliedChange {
 /// Where a page of lines ended.
 pub type After<'a> = (&'a str, &'a str, &'a str);
 
+/// Deletes the users and groups that lines of a run delete, with all that hangs on them, and the memberships that its lines remove.
+pub(crate) async fn delete_by_lines(write: &mut Write, tenant: i64, run: i64) -> Result<(), StoreError> {
+    let of = |kind: &str| {
+        format!(
+            "SELECT record FROM lines WHERE tenant = $1 AND run = $2 AND kind = '{kind}' AND action = 'delete'"
+        )
+    };
+    let (users, groups) = (of("user"), of("group"));
+    for sql in [
+        format!("UPDATE users SET manager = NULL WHERE tenant = $1 AND manager IN ({users})"),
+        format!("DELETE FROM memberships WHERE tenant = $1 AND member_id IN ({users})"),
+        format!("DELETE FROM memberships WHERE tenant = $1 AND member_id IN ({groups})"),
+        format!("DELETE FROM memberships WHERE tenant = $1 AND group_id IN ({groups})"),
+        format!("DELETE FROM user_links WHERE tenant = $1 AND record IN ({users})"),
+        format!("DELETE FROM group_links WHERE tenant = $1 AND record IN ({groups})"),
+        format!("DELETE FROM manual_addresses WHERE tenant = $1 AND record IN ({users})"),
+        format!("DELETE FROM users WHERE tenant = $1 AND id IN ({users})"),
+        format!("DELETE FROM groups WHERE tenant = $1 AND id IN ({groups})"),
+    ] {
+        write.query(sql).bind(tenant).bind(run).execute(&mut **write).await?;
+    }
+    Ok(())
+}
+
 /// How many users or groups the connection has, `$2`, and those have that give way to it.
 fn held_of(kind: &str, also: &str, former: &Former) -> String {
     let own = format!("SELECT COUNT(*) FROM {kind}_links l WHERE l.tenant = $1 AND l.connection = $2 {also}");
@@ -514,6 +538,7 @@ impl Store {
                    AND o.source_id = n.source_id AND o.member_id = n.member_id
                    AND CASE WHEN n.away = 2 THEN o.changes = n.changes
                        WHEN o.action = 'delete' THEN n.action IN ('delete', 'deactivate')
+                       WHEN n.action = 'adopt' THEN o.action = 'adopt' AND o.away = 1 AND o.changes = n.changes
                        ELSE o.action = n.action AND (n.changes->'leaving' IS NULL OR o.changes->'leaving' IS NOT NULL) END)",
         )
         .bind(lease.tenant)

@@ -221,18 +221,11 @@ impl Store {
         let mut write = self.write().await?;
         Self::hold_lease(&mut write, lease).await?;
         let theirs = former.has("u.origin");
-        write
-            .query(format!(
-                "DELETE FROM manual_addresses WHERE tenant = $1 AND record IN (SELECT u.id FROM users u WHERE u.tenant = $1 AND {theirs})"
-            ))
-            .bind(read.tenant)
-            .execute(&mut *write)
-            .await?;
         keep_addresses(&mut write, read.tenant, &theirs).await?;
         write.commit().await
     }
 
-    /// Whom of former connections newcomers may be, by an address that both have (newcomer, folded address), or by their key. Whose userName
+    /// Whom of former connections newcomers may be, by an address that is theirs or their userName (newcomer, folded address), or by their key. Whose userName
     /// somebody claims in this read, and whom the connection is linked to, is nobody else.
     pub async fn heirs(
         &self,
@@ -257,7 +250,10 @@ impl Store {
              SELECT j.value->>0, u.id, u.user_name, NULL, u.attributes->>'displayName'
              FROM json_each($4) j CROSS JOIN user_links f CROSS JOIN users u
              WHERE j.value->>1 IS NULL AND f.tenant = $1 AND {} AND f.source_id = j.value->>0 AND u.id = f.record
-               AND u.origin = f.connection AND {free}) x",
+               AND u.origin = f.connection AND {free}
+             UNION
+             SELECT j.value->>0, u.id, u.user_name, j.value->>1, u.attributes->>'displayName'
+             FROM json_each($4) j CROSS JOIN users u WHERE u.user_name_key = j.value->>1 AND {free}) x",
             former.has("f.connection")
         );
         let row = self.of_read(sql, read).bind(rows(&newcomers)?).fetch_one(self.pool()).await?;

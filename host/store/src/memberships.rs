@@ -61,34 +61,34 @@ async fn adopts(write: &mut Write, lease: Lease) -> Result<bool, StoreError> {
 }
 
 /// What former connections brought between records that are this one's by now, or linked to it, and that its source doesn't have.
-// That a line's kind isn't membership is said as well: so SQLite finds the index of lines by record.
 fn not_taken_over(insert: &str, former: &Former) -> String {
-    let end = |kind: &str, id: &str| {
+    // A group that is another's keeps what it has.
+    let own = "AND EXISTS (SELECT 1 FROM groups o WHERE o.tenant = $1 AND o.id = l.record AND o.origin = $3)";
+    let linked = |kind: &str, also: &str| {
         format!(
-            "COALESCE((SELECT l.source_id FROM {kind}_links l WHERE l.tenant = $1 AND l.connection = $3 AND l.record = {id}
-                     AND NOT EXISTS (SELECT 1 FROM lines n WHERE n.tenant = $1 AND n.run = $4 AND n.kind = '{kind}'
-                         AND n.source_id = l.source_id AND n.member_id = '' AND n.action IN ('delete', 'unlink'))),
-                 (SELECT n.source_id FROM lines n WHERE n.tenant = $1 AND n.run = $4 AND n.kind = '{kind}' AND n.kind <> 'membership'
-                     AND n.record = {id} AND n.action IN ('adopt', 'link')))"
+            "SELECT '{kind}' AS kind, l.record, l.source_id FROM {kind}_links l WHERE l.tenant = $1 AND l.connection = $3 {also}
+                 AND NOT EXISTS (SELECT 1 FROM lines n WHERE n.tenant = $1 AND n.run = $4 AND n.kind = '{kind}'
+                     AND n.source_id = l.source_id AND n.member_id = '' AND n.action IN ('delete', 'unlink'))"
         )
     };
     format!(
         "{insert}
-         SELECT $1, $4, 'membership', x.group_id, substr(x.kind, 1, 1) || ':' || x.member_id, 'remove', x.record, x.member,
-             COALESCE((SELECT u.user_name FROM users u WHERE u.tenant = $1 AND u.id = x.member),
-                 (SELECT g.display_name FROM groups g WHERE g.tenant = $1 AND g.id = x.member)) || ' in '
-                 || (SELECT g.display_name FROM groups g WHERE g.tenant = $1 AND g.id = x.record),
+         WITH known AS MATERIALIZED ({} UNION {}
+             UNION SELECT n.kind, n.record, n.source_id FROM lines n
+             WHERE n.tenant = $1 AND n.run = $4 AND n.kind IN ('group', 'user') AND n.action IN ('adopt', 'link'))
+         SELECT $1, $4, 'membership', g.source_id, substr(h.kind, 1, 1) || ':' || m.source_id, 'remove', h.group_id, h.member_id,
+             COALESCE((SELECT u.user_name FROM users u WHERE u.tenant = $1 AND u.id = h.member_id),
+                 (SELECT o.display_name FROM groups o WHERE o.tenant = $1 AND o.id = h.member_id)) || ' in '
+                 || (SELECT o.display_name FROM groups o WHERE o.tenant = $1 AND o.id = h.group_id),
              'the source has no such membership', '{{}}', 0, 1
-         FROM (SELECT h.group_id AS record, h.member_id AS member, h.kind, {} AS group_id,
-                 CASE h.kind WHEN 'user' THEN {} ELSE {} END AS member_id
-             FROM memberships h WHERE h.tenant = $1 AND {}) x
-         WHERE x.group_id IS NOT NULL AND x.member_id IS NOT NULL AND $2 > 0
-           AND NOT EXISTS (SELECT 1 FROM memberships o WHERE o.tenant = $1 AND o.group_id = x.record AND o.member_id = x.member
+         FROM memberships h CROSS JOIN known g CROSS JOIN known m
+         WHERE h.tenant = $1 AND {} AND $2 > 0 AND g.kind = 'group' AND g.record = h.group_id
+           AND m.kind = h.kind AND m.record = h.member_id
+           AND NOT EXISTS (SELECT 1 FROM memberships o WHERE o.tenant = $1 AND o.group_id = h.group_id AND o.member_id = h.member_id
                AND o.owner = $3)
          ON CONFLICT DO NOTHING",
-        end("group", "h.group_id"),
-        end("user", "h.member_id"),
-        end("group", "h.member_id"),
+        linked("group", own),
+        linked("user", ""),
         former.has("h.owner"),
     )
 }

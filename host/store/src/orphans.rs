@@ -4,9 +4,9 @@ use crate::database::{Store, Write, rows};
 use crate::error::StoreError;
 use crate::history::next_change;
 use crate::leases::Lease;
-use crate::lines::hash_lines;
+use crate::lines::{delete_by_lines, hash_lines};
 use crate::runs::{RunState, close};
-use crate::switch::LIVE;
+use crate::switch::{IDLE, LIVE};
 use serde_json::Value as Json;
 
 /// Which orphans are to go.
@@ -14,8 +14,8 @@ use serde_json::Value as Json;
 pub struct Letting<'a> {
     /// Of this connection; none: of all that are idle.
     pub connection: Option<i64>,
-    /// Only these users, by the directory's id; none: all, with groups and memberships.
-    pub users: Option<&'a [String]>,
+    /// Only these users and groups, by the directory's id; none: all, with their memberships.
+    pub records: Option<&'a [String]>,
 }
 
 /// What is kept of letting orphans go, besides its lines.
@@ -33,30 +33,6 @@ pub struct LetGo<'a> {
     pub now: i64,
 }
 
-/// Deletes the users and groups that lines of a run delete, with all that hangs on them, and the memberships that its lines remove.
-pub(crate) async fn delete_by_lines(write: &mut Write, tenant: i64, run: i64) -> Result<(), StoreError> {
-    let of = |kind: &str| {
-        format!(
-            "SELECT record FROM lines WHERE tenant = $1 AND run = $2 AND kind = '{kind}' AND action = 'delete'"
-        )
-    };
-    let (users, groups) = (of("user"), of("group"));
-    for sql in [
-        format!("UPDATE users SET manager = NULL WHERE tenant = $1 AND manager IN ({users})"),
-        format!("DELETE FROM memberships WHERE tenant = $1 AND member_id IN ({users})"),
-        format!("DELETE FROM memberships WHERE tenant = $1 AND member_id IN ({groups})"),
-        format!("DELETE FROM memberships WHERE tenant = $1 AND group_id IN ({groups})"),
-        format!("DELETE FROM user_links WHERE tenant = $1 AND record IN ({users})"),
-        format!("DELETE FROM group_links WHERE tenant = $1 AND record IN ({groups})"),
-        format!("DELETE FROM manual_addresses WHERE tenant = $1 AND record IN ({users})"),
-        format!("DELETE FROM users WHERE tenant = $1 AND id IN ({users})"),
-        format!("DELETE FROM groups WHERE tenant = $1 AND id IN ({groups})"),
-    ] {
-        write.query(sql).bind(tenant).bind(run).execute(&mut **write).await?;
-    }
-    Ok(())
-}
-
 /// Writes the lines of orphans who go, instead of those that the run has. Whom the active connection is linked to isn't one.
 async fn lines(write: &mut Write, lease: Lease, which: Letting<'_>) -> Result<(), StoreError> {
     write
@@ -65,7 +41,7 @@ async fn lines(write: &mut Write, lease: Lease, which: Letting<'_>) -> Result<()
         .bind(lease.run)
         .execute(&mut **write)
         .await?;
-    let idle = "SELECT c.id FROM connections c WHERE c.tenant = $1 AND c.state = 'disabled' AND ($3 = 0 OR c.id = $3)";
+    let idle = format!("{IDLE} AND ($3 = 0 OR c.id = $3)");
     let named = "'of ' || (SELECT c.name FROM connections c WHERE c.tenant = $1 AND c.id = r.origin) || ', which is idle'";
     let insert = "INSERT INTO lines (tenant, run, kind, source_id, member_id, action, record, member, name, reason, changes, owns, away)";
     let record = |kind: &str, name: &str, only: &str| {
@@ -77,11 +53,22 @@ async fn lines(write: &mut Write, lease: Lease, which: Letting<'_>) -> Result<()
                  WHERE l.tenant = $1 AND l.record = r.id)"
         )
     };
-    let all = if which.users.is_some() { "1 = 0" } else { "1 = 1" };
-    let users = rows(&which.users.unwrap_or_default())?;
+    let all = if which.records.is_some() { "1 = 0" } else { "1 = 1" };
+    let records = rows(&which.records.unwrap_or_default())?;
+    // Who waits for a decision at the active source may be one of them.
+    let waiting = format!(
+        "FROM mirror_users p JOIN connections c ON c.tenant = $1 AND c.id = p.connection AND c.state IN {LIVE}
+         WHERE p.tenant = $1 AND p.problem IS NOT NULL"
+    );
+    let settled = format!(
+        "AND r.user_name_key NOT IN (SELECT p.user_name_key {waiting} AND p.user_name_key IS NOT NULL)
+         AND r.id NOT IN (SELECT j.value {} AND j.value IS NOT NULL)",
+        waiting.replace("WHERE", "CROSS JOIN json_each(p.problem, '$.may_be') j WHERE")
+    );
+    let named_only = format!("({all} OR r.id IN (SELECT value FROM json_each($4)))");
     for sql in [
-        record("user", "user_name", &format!("({all} OR r.id IN (SELECT value FROM json_each($4)))")),
-        record("group", "display_name", &format!("{all} AND $4 <> ''")),
+        record("user", "user_name", &format!("{named_only} {settled}")),
+        record("group", "display_name", &named_only),
         format!(
             "{insert}
              SELECT DISTINCT $1, $2, 'membership', m.group_id, substr(m.kind, 1, 1) || ':' || m.member_id, 'remove', m.group_id, m.member_id,
@@ -101,7 +88,7 @@ async fn lines(write: &mut Write, lease: Lease, which: Letting<'_>) -> Result<()
             .bind(lease.tenant)
             .bind(lease.run)
             .bind(which.connection.unwrap_or(0))
-            .bind(&users)
+            .bind(&records)
             .execute(&mut **write)
             .await?;
     }
@@ -109,7 +96,7 @@ async fn lines(write: &mut Write, lease: Lease, which: Letting<'_>) -> Result<()
 }
 
 impl Store {
-    /// Plans letting orphans go: lines of the run that holds the lease.
+    /// Plans letting orphans go: lines of the run that holds the lease. Who may be somebody of the active source that waits for a decision stays.
     pub async fn plan_letting_go(&self, lease: Lease, which: Letting<'_>) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         Self::hold_lease(&mut write, lease).await?;
@@ -132,11 +119,10 @@ impl Store {
         if hash_lines(&dialect, &mut write, lease, agreed.basis).await?.as_str() != agreed.plan {
             return Ok(false);
         }
-        let all = if which.users.is_some() { "1 = 0" } else { "1 = 1" };
+        let all = if which.records.is_some() { "1 = 0" } else { "1 = 1" };
         write
             .query(format!(
-                "DELETE FROM memberships WHERE tenant = $1 AND {all} AND owner IN (SELECT c.id FROM connections c
-                     WHERE c.tenant = $1 AND c.state = 'disabled' AND ($3 = 0 OR c.id = $3))
+                "DELETE FROM memberships WHERE tenant = $1 AND {all} AND owner IN ({IDLE} AND ($3 = 0 OR c.id = $3))
                    AND (group_id, member_id) IN (SELECT record, member FROM lines
                      WHERE tenant = $1 AND run = $2 AND kind = 'membership' AND action = 'remove')"
             ))

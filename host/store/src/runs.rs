@@ -77,6 +77,8 @@ pub struct Run {
     pub started_by: String,
     /// The run that it takes back.
     pub undoes: Option<i64>,
+    /// Whose state it changed by a switch, as it is stored.
+    pub(crate) turn: Option<String>,
     /// What it found; none while it runs, and of changes by hand.
     pub report: Option<serde_json::Value>,
 }
@@ -99,7 +101,7 @@ pub struct NewRun<'a> {
 }
 
 const COLUMNS: &str = "id, connection, connection_name, intent, state, plan, applied, started_at, finished_at, \
-                       started_by, report, undoes";
+                       started_by, report, undoes, turn";
 
 /// One word of a column as what it stands for.
 pub(crate) fn word<T: serde::de::DeserializeOwned>(word: &str, what: &'static str) -> Result<T, StoreError> {
@@ -121,6 +123,7 @@ fn run(row: &AnyRow) -> Result<Run, StoreError> {
         finished_at: row.try_get(8)?,
         started_by: row.try_get(9)?,
         undoes: row.try_get(11)?,
+        turn: row.try_get(12)?,
         report: report.map(|report| document(&report, "report")).transpose()?,
     })
 }

@@ -2,17 +2,17 @@
 //! takes it over, or somebody agrees that it goes.
 
 use crate::connections::{Connection, State};
-use crate::database::{Store, Write, page};
+use crate::database::{Store, Write, page, rows, text};
 use crate::error::StoreError;
 use crate::leases::Lease;
 use crate::reads::Read;
 use crate::runs::Run;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use usher_model::Attributes;
 
 impl State {
-    /// Whether it is one of the tenant's active connection.
+    /// Whether a connection in it is the tenant's active one.
     pub fn is_live(self) -> bool {
         matches!(self, Self::Active | Self::Paused | Self::NeedsReauthorisation)
     }
@@ -20,6 +20,8 @@ impl State {
 
 /// The states of an active connection, as they are stored.
 pub(crate) const LIVE: &str = "('active', 'paused', 'needs_reauthorisation')";
+/// The connections of the tenant `$1` that are idle.
+pub(crate) const IDLE: &str = "SELECT c.id FROM connections c WHERE c.tenant = $1 AND c.state = 'disabled'";
 
 /// Whether a user or group is an idle connection's, as a condition.
 pub(crate) fn orphaned(alias: &str) -> String {
@@ -147,37 +149,66 @@ impl Store {
     }
 
     /// Notes and counts the users and groups of connections that give way, whom this plan doesn't take over: they are orphans once it is applied.
-    pub async fn left_behind(&self, lease: Lease, former: &Former) -> Result<Orphans, StoreError> {
+    pub async fn left_behind(
+        &self,
+        lease: Lease,
+        read: Read,
+        former: &Former,
+    ) -> Result<Orphans, StoreError> {
         let mut orphans = Orphans::default();
         for (table, kind, name) in [("users", "user", "user_name"), ("groups", "group", "display_name")] {
+            let owner = "(SELECT c.name FROM connections c WHERE c.tenant = $1 AND c.id = r.origin)";
+            // Who is held or quarantined may be one of them: then nobody should let them go before that is settled.
+            let why = if kind == "user" {
+                format!(
+                    "CASE WHEN r.user_name_key IN (SELECT s.user_name_key FROM staged_users s
+                             WHERE s.tenant = $1 AND s.read = $3 AND s.problem IS NOT NULL)
+                         OR r.id IN (SELECT j.value FROM staged_users s CROSS JOIN json_each(s.problem, '$.may_be') j
+                             WHERE s.tenant = $1 AND s.read = $3 AND s.problem IS NOT NULL)
+                     THEN {owner} || ' has it, and a record that waits for a decision may be the same'
+                     ELSE 'only ' || {owner} || ' has it' END"
+                )
+            } else {
+                format!("CASE WHEN $3 > 0 THEN 'only ' || {owner} || ' has it' END")
+            };
             let sql = format!(
                 "INSERT INTO findings (tenant, run, seq, standing, kind, source_id, name, reason, place)
                  SELECT $1, $2, (SELECT COALESCE(MAX(seq), 0) FROM findings WHERE tenant = $1 AND run = $2)
                          + ROW_NUMBER() OVER (ORDER BY r.{name}, r.id),
                      'orphaned', '{kind}', (SELECT l.source_id FROM {kind}_links l
                          WHERE l.tenant = $1 AND l.record = r.id AND l.connection = r.origin),
-                     r.{name}, 'only ' || (SELECT c.name FROM connections c WHERE c.tenant = $1 AND c.id = r.origin) || ' has it', NULL
-                 FROM {table} r WHERE r.tenant = $1 AND {} AND NOT EXISTS (SELECT 1 FROM lines n
-                     WHERE n.tenant = $1 AND n.run = $2 AND n.kind = '{kind}' AND n.kind <> 'membership' AND n.action = 'adopt'
-                       AND n.record = r.id)",
+                     r.{name}, {why}, NULL
+                 FROM {table} r WHERE r.tenant = $1 AND {} AND r.id NOT IN (SELECT n.record FROM lines n
+                     WHERE n.tenant = $1 AND n.run = $2 AND n.kind = '{kind}' AND n.action = 'adopt')",
                 former.gives_way("r.origin")
             );
-            let done = self.query(sql).bind(lease.tenant).bind(lease.run).execute(self.pool()).await?;
+            let done =
+                self.query(sql).bind(lease.tenant).bind(lease.run).bind(read.id).execute(self.pool()).await?;
             let count = done.rows_affected();
             if kind == "user" { orphans.users = count } else { orphans.groups = count }
         }
         Ok(orphans)
     }
 
-    /// The names of the connections that an undo of this run gives their turn back.
+    /// The connections that an undo of this run makes active again, by name. None where it took nobody's turn, or another has it by now.
     pub async fn turned_back(&self, tenant: i64, of: &Run) -> Result<Vec<String>, StoreError> {
-        let row = self
-            .query(format!("SELECT json_group_array(name) FROM connections WHERE {TURNED}"))
-            .bind(tenant)
-            .bind(of.id)
-            .fetch_one(self.pool())
-            .await?;
-        page(&row)
+        let all = self.connections(tenant).await?;
+        let states = all
+            .iter()
+            .map(|one| Ok((one.id, text(&one.state, "state")?.trim_matches('"').to_owned())))
+            .collect::<Result<_, StoreError>>()?;
+        let back = turned_back(of.turn.as_deref(), &states)?;
+        let comes = |id: i64| back.iter().any(|(one, _, then)| *one == id && live(then));
+        Ok(all.iter().filter(|one| comes(one.id)).map(|one| one.name.clone()).collect())
+    }
+
+    /// Whether connections that give way have any users.
+    pub async fn own_users(&self, tenant: i64, former: &Former) -> Result<bool, StoreError> {
+        if former.yielding().is_empty() {
+            return Ok(false);
+        }
+        let sql = format!("SELECT 1 FROM users WHERE tenant = $1 AND {} LIMIT 1", former.gives_way("origin"));
+        Ok(self.query(sql).bind(tenant).fetch_optional(self.pool()).await?.is_some())
     }
 
     /// The users and groups of an idle connection.
@@ -201,43 +232,92 @@ impl Store {
     }
 }
 
-/// Makes this connection the only active one. What gives way stays as it is, but for its state; the run is noted, so that an undo knows.
-pub(crate) async fn take_turn(write: &mut Write, lease: Lease, connection: i64) -> Result<(), StoreError> {
-    let sql = format!(
-        "UPDATE connections SET state = 'disabled', gave_way = $3 WHERE tenant = $1 AND id <> $2 AND state IN {LIVE}"
-    );
-    write.query(sql).bind(lease.tenant).bind(connection).bind(lease.run).execute(&mut **write).await?;
+/// A connection whose state a run changes, with its state before and after.
+type Turn = (i64, String, String);
+
+/// Changes the states of connections as a run's turn says, and notes it in the run.
+async fn turn(write: &mut Write, lease: Lease, turns: &[Turn]) -> Result<(), StoreError> {
+    for (connection, _, after) in turns {
+        write
+            .query("UPDATE connections SET state = $3 WHERE tenant = $1 AND id = $2")
+            .bind(lease.tenant)
+            .bind(connection)
+            .bind(after)
+            .execute(&mut **write)
+            .await?;
+    }
+    write
+        .query("UPDATE runs SET turn = $3 WHERE tenant = $1 AND id = $2")
+        .bind(lease.tenant)
+        .bind(lease.run)
+        .bind(rows(&turns)?)
+        .execute(&mut **write)
+        .await?;
     Ok(())
 }
 
-/// The connections that gave way by a run, `$2`, if nothing has given way since.
-const TURNED: &str = "tenant = $1 AND gave_way = $2 AND NOT EXISTS (SELECT 1 FROM connections l WHERE l.tenant = $1 AND l.gave_way > $2)";
+/// All connections of a tenant with their states.
+async fn states(write: &mut Write, tenant: i64) -> Result<BTreeMap<i64, String>, StoreError> {
+    let row = write
+        .query("SELECT json_group_array(json_array(id, state)) FROM connections WHERE tenant = $1")
+        .bind(tenant)
+        .fetch_one(&mut **write)
+        .await?;
+    Ok(page::<(i64, String)>(&row)?.into_iter().collect())
+}
+
+fn live(state: &str) -> bool {
+    ["active", "paused", "needs_reauthorisation"].contains(&state)
+}
+
+/// Makes this connection the only active one. What gives way stays as it is, but for its state.
+pub(crate) async fn take_turn(write: &mut Write, lease: Lease, connection: i64) -> Result<(), StoreError> {
+    let turns: Vec<Turn> = states(write, lease.tenant)
+        .await?
+        .into_iter()
+        .filter_map(|(id, state)| match (id == connection, live(&state)) {
+            (true, _) => Some((id, state, "active".to_owned())),
+            (false, true) => Some((id, state, "disabled".to_owned())),
+            (false, false) => None,
+        })
+        .collect();
+    turn(write, lease, &turns).await
+}
+
+/// What an undo of a run makes of its turn: nothing where it took none, or where the active connections are no longer those that it left.
+fn turned_back(of: Option<&str>, states: &BTreeMap<i64, String>) -> Result<Vec<Turn>, StoreError> {
+    let Some(of) = of else { return Ok(Vec::new()) };
+    let turns: Vec<Turn> = crate::database::document(of, "turn")?;
+    let left: BTreeSet<_> = turns.iter().filter(|(_, _, after)| live(after)).map(|(id, _, _)| *id).collect();
+    let now: BTreeSet<_> = states.iter().filter(|(_, state)| live(state)).map(|(id, _)| *id).collect();
+    if left != now || turns.iter().any(|(id, _, _)| !states.contains_key(id)) {
+        return Ok(Vec::new());
+    }
+    let back = turns.into_iter().filter_map(|(id, before, _)| {
+        // Paused, as every connection whose run was undone; who never ran before has run by now.
+        let then = match before.as_str() {
+            "active" => "paused",
+            "configured" => "disabled",
+            other => other,
+        };
+        Some((id, states.get(&id)?.clone(), then.to_owned()))
+    });
+    Ok(back.collect())
+}
 
 /// Gives the connections that gave way by a run their turn back, and notes it, so that this can be undone too.
 pub(crate) async fn return_turn(write: &mut Write, lease: Lease, of: &Run) -> Result<(), StoreError> {
-    let row = write
-        .query(format!("SELECT json_group_array(id) FROM connections WHERE {TURNED}"))
-        .bind(lease.tenant)
-        .bind(of.id)
-        .fetch_one(&mut **write)
-        .await?;
-    let back: Vec<i64> = page(&row)?;
+    let states = states(write, lease.tenant).await?;
+    let back = turned_back(of.turn.as_deref(), &states)?;
     if back.is_empty() {
         return Ok(());
     }
-    let back = among("id", back.iter());
+    turn(write, lease, &back).await?;
+    let ids: Vec<_> = back.iter().map(|(id, _, _)| *id).collect();
     write
         .query(format!(
-            "UPDATE connections SET state = 'disabled', gave_way = $2 WHERE tenant = $1 AND state IN {LIVE} AND NOT ({back})"
-        ))
-        .bind(lease.tenant)
-        .bind(lease.run)
-        .execute(&mut **write)
-        .await?;
-    write
-        .query(format!(
-            "UPDATE connections SET state = 'active', gave_way = NULL, admitted_by = CASE WHEN admitted_by IS NULL THEN NULL ELSE 'undone' END
-             WHERE tenant = $1 AND {back}"
+            "UPDATE connections SET admitted_by = 'undone' WHERE tenant = $1 AND admitted_by IS NOT NULL AND {}",
+            among("id", ids.iter())
         ))
         .bind(lease.tenant)
         .execute(&mut **write)

@@ -184,7 +184,8 @@ impl Store {
                  SELECT a.id FROM {users} a WHERE a.tenant = $1 AND a.id = $2
                  UNION SELECT n.id FROM {users} n WHERE n.tenant = $1 AND n.user_name_key = $3
                  UNION SELECT l.record FROM {links} l WHERE l.tenant = $1 AND l.source_id = $2
-                 UNION SELECT record FROM manual_addresses WHERE tenant = $1 AND address = $3 AND {now})"
+                 UNION SELECT m.record FROM manual_addresses m JOIN users o ON o.tenant = $1 AND o.id = m.record AND o.origin IS NULL
+                 WHERE m.tenant = $1 AND m.address = $3 AND {now})"
         );
         let found = self.find(&sql, tenant, who).await?;
         if !found.is_empty() {

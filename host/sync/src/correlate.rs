@@ -47,6 +47,15 @@ pub async fn newcomers(
         let mut problems = Vec::new();
         for (id, user) in page {
             let Some(hits) = found.remove(&id) else { continue };
+            let name = user.user_name.as_deref().map(fold);
+            // A former connection's people are met by their userName here, by their addresses only when that is nobody's.
+            let hits: Vec<_> = hits
+                .into_iter()
+                .filter(|hit| !is_former(former, hit) || name.as_ref() == Some(&hit.address))
+                .collect();
+            if hits.is_empty() {
+                continue;
+            }
             match decide(connection.rules.matching, &authoritative, former, &user, &hits) {
                 Decision::Link(record) => links.push((id, record)),
                 Decision::Problem(standing, why) => problems.push((id, problem(standing, &why))),
@@ -66,6 +75,10 @@ pub async fn newcomers(
     }
     host.store.hold_shared_matches(lease, read).await?;
     Ok(())
+}
+
+fn is_former(former: &Former, hit: &Match) -> bool {
+    hit.owner.is_some_and(|owner| former.name(owner).is_some())
 }
 
 fn own_addresses(user: &User) -> BTreeSet<String> {
@@ -96,17 +109,41 @@ async fn heirs(host: &Host, lease: Lease, read: Read, former: &Former) -> Result
         let (mut links, mut problems) = (Vec::new(), Vec::new());
         for (id, user) in page {
             match found.remove(&id).and_then(|heirs| inherits(&user, &heirs)) {
-                Some(Decision::Link(record)) => links.push((id, record)),
-                Some(Decision::Problem(standing, why)) => problems.push((id, problem(standing, &why))),
-                Some(Decision::Fail(_)) | None => {}
+                Some(Inherits::One(record)) => links.push((id, record)),
+                Some(Inherits::Held(why, who)) => {
+                    problems.push((id, waiting(&format!("{why}; {}", settled(former)), &who)));
+                }
+                None => {}
             }
         }
         store.settle_matches(lease, read, &links, &problems).await?;
     }
 }
 
+/// Whom somebody takes over.
+enum Inherits {
+    /// This record.
+    One(String),
+    /// One of these records, or none: why, and which.
+    Held(String, Vec<String>),
+}
+
+/// How somebody says who is meant: by a record that the source is known to have.
+fn settled(former: &Former) -> &'static str {
+    if former.yielding().is_empty() {
+        "say which with `usher users link`"
+    } else {
+        "say which with `usher users link` once the switch is done"
+    }
+}
+
+/// A problem that waits for a decision on records. As long as it does, nobody of them is let go as an orphan.
+fn waiting(why: &str, records: &[String]) -> String {
+    serde_json::json!({ "standing": "held", "why": why, "may_be": records }).to_string()
+}
+
 /// Whom somebody takes over, of those who may be meant.
-fn inherits(user: &User, heirs: &[Heir]) -> Option<Decision> {
+fn inherits(user: &User, heirs: &[Heir]) -> Option<Inherits> {
     let by_address: BTreeMap<_, _> = heirs
         .iter()
         .filter_map(|heir| Some((heir.record.as_str(), (heir, heir.address.as_ref()?))))
@@ -117,29 +154,20 @@ fn inherits(user: &User, heirs: &[Heir]) -> Option<Decision> {
             let named = user.text(DISPLAY_NAME).map(fold)?;
             let heir =
                 heirs.iter().find(|heir| heir.display_name.as_deref().map(fold).as_ref() == Some(&named))?;
-            Some(Decision::Link(heir.record.clone()))
+            Some(Inherits::One(heir.record.clone()))
         }
-        (Some((heir, _)), None) if !is_guest(user) => Some(Decision::Link(heir.record.clone())),
-        (Some((heir, address)), None) => Some(Decision::Problem(
-            "held",
-            format!(
-                "{address} is an e-mail address of {}, and a guest is never matched by one; say so with `usher users link`",
-                heir.user_name
-            ),
+        (Some((heir, _)), None) if !is_guest(user) => Some(Inherits::One(heir.record.clone())),
+        (Some((heir, address)), None) => Some(Inherits::Held(
+            format!("{address} is an address of {}, and a guest is never matched by one", heir.user_name),
+            vec![heir.record.clone()],
         )),
         (Some(_), Some(_)) => {
             let names: BTreeSet<_> = by_address.values().map(|(heir, _)| heir.user_name.as_str()).collect();
-            Some(several(names))
+            let names: Vec<_> = names.into_iter().collect();
+            let records = by_address.keys().map(|record| (*record).to_owned()).collect();
+            Some(Inherits::Held(format!("may be any of {}", names.join(", ")), records))
         }
     }
-}
-
-fn several(names: BTreeSet<&str>) -> Decision {
-    let names: Vec<_> = names.into_iter().collect();
-    Decision::Problem(
-        "held",
-        format!("may be any of {}; say which with `usher users link`", names.join(", ")),
-    )
 }
 
 enum Decision {
@@ -160,10 +188,15 @@ fn decide(
         return Decision::Problem("quarantined", "no match".to_owned());
     };
     if records.len() > 1 {
-        return several(hits.iter().map(|hit| hit.user_name.as_str()).collect());
+        let names: BTreeSet<_> = hits.iter().map(|hit| hit.user_name.as_str()).collect();
+        let names: Vec<_> = names.into_iter().collect();
+        return Decision::Problem(
+            "held",
+            format!("may be any of {}; say which with `usher users link`", names.join(", ")),
+        );
     }
     let how = if hit.by_user_name { "userName" } else { "e-mail address" };
-    if hit.owner.is_some_and(|owner| former.name(owner).is_some()) {
+    if is_former(former, hit) {
         return Decision::Link(hit.record.clone());
     }
     if hit.owner.is_some() {

@@ -14,8 +14,8 @@ pub struct OrphansRequest<'a> {
     pub tenant: i64,
     /// Of this connection; none: of all that are idle.
     pub connection: Option<&'a Connection>,
-    /// Only these users, by the directory's id; none: all, with groups and memberships.
-    pub users: Option<&'a [String]>,
+    /// Only these users and groups, by the directory's id; none: all, with their memberships.
+    pub records: Option<&'a [String]>,
     /// Whether they may go.
     pub consent: Consent<'a>,
     /// Who starts it.
@@ -24,7 +24,7 @@ pub struct OrphansRequest<'a> {
 
 impl OrphansRequest<'_> {
     fn which(&self) -> Letting<'_> {
-        Letting { connection: self.connection.map(|connection| connection.id), users: self.users }
+        Letting { connection: self.connection.map(|connection| connection.id), records: self.records }
     }
 }
 

@@ -52,7 +52,7 @@ pub struct Ground<'a> {
     pub basis: &'a str,
     /// What the read rests on now.
     pub fingerprint: &'a str,
-    /// Whether the source had users before.
+    /// Whether the source had users before, or the one that gives way has.
     pub had_users: bool,
     /// How many it has now.
     pub users: u64,
@@ -175,7 +175,8 @@ impl<'a> Planner<'a> {
             )
             .await?;
         let mut holds = Vec::new();
-        if ground.had_users && ground.users == 0 && takes_away {
+        let switches = !self.former.yielding().is_empty();
+        if ground.had_users && ground.users == 0 && (takes_away || switches) {
             holds.push(Hold::EmptySource);
         }
         let (users, of) = (host.store.unreadable_users(self.read).await?, ground.users);

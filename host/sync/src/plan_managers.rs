@@ -56,6 +56,11 @@ impl Planner<'_> {
             if let Some(named) = named.filter(|_| found.is_none()) {
                 without.add(named);
             }
+            // What a source that takes somebody over doesn't say of him stays.
+            let adopted = user.line.as_ref().is_some_and(|line| line.action == Action::Adopt.name());
+            if adopted && named.is_none() {
+                continue;
+            }
             if found.map(|(record, _)| record) != user.manager.as_ref() {
                 rows.push(with_manager(user, found.map(|(_, name)| name.clone()))?);
             }
@@ -93,9 +98,12 @@ impl Without {
 }
 
 fn with_manager(user: ManagerRow, name: Option<String>) -> Result<usher_store::LineRow, Fault> {
-    let change = Change(user.now.map(Into::into), name.map(Into::into));
     // Whom the source names and who isn't in is no loss of the source's: only where it names nobody any more, the guard counts it.
-    let loss = if user.named.is_none() { Loss::Values } else { Loss::None }.number();
+    // Of somebody who is taken over it is counted: whom he had was there.
+    let adopted = user.line.as_ref().is_some_and(|line| line.action == Action::Adopt.name());
+    let lost = user.named.is_none() || adopted && name.is_none();
+    let loss = if lost { Loss::Values } else { Loss::None }.number();
+    let change = Change(user.now.map(Into::into), name.map(Into::into));
     if let Some(mut line) = user.line {
         let mut changes: Changes = serde_json::from_str(&line.changes).unwrap_or_default();
         changes.insert(MANAGER.to_owned(), change);

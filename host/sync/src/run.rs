@@ -177,7 +177,8 @@ impl Host {
             )
         })?;
         let former = switch::former(&all, connection, request.intent)?;
-        let switches = !former.yielding().is_empty();
+        // Also where nobody gives way: what was taken over from it meanwhile may be nobody's now.
+        let switches = connection.state == State::Disabled || !former.yielding().is_empty();
         let entry = self.entry(connection).await?;
         let accepted = self.accepted(request).await?;
         let kept = store.plugin_storage(connection.tenant, connection.id).await?;
@@ -310,7 +311,7 @@ impl Host {
                 Ground {
                     basis: &format!("{fingerprint} {basis}{}", switch::basis(&former)),
                     fingerprint: &fingerprint,
-                    had_users: before.users > 0,
+                    had_users: before.users > 0 || store.own_users(connection.tenant, &former).await?,
                     users: now.users,
                     all_memberships: everything,
                 },
@@ -327,7 +328,7 @@ impl Host {
             }
         }
         store.collect_findings(lease, read).await?;
-        switch::tell(self, lease, &former, report).await?;
+        switch::tell(self, lease, read, &former, report).await?;
         let changes = self.count(lease, &plan.tally, report).await?;
         report.plan = Some(plan.hash.to_string());
         failpoint("plan.hashed");
@@ -338,7 +339,17 @@ impl Host {
             fingerprint: &fingerprint,
             basis: &basis,
         };
-        self.finish(request, ground, lease, times, plan, accepted, changes || switches, report).await
+        self.finish(
+            request,
+            ground,
+            lease,
+            times,
+            plan,
+            accepted,
+            changes || !former.yielding().is_empty(),
+            report,
+        )
+        .await
     }
 
     async fn accepted(&self, request: &RunRequest<'_>) -> Result<Option<Run>, Fault> {

@@ -3,7 +3,7 @@
 use crate::fault::{Class, Fault};
 use crate::host::Host;
 use crate::report::Report;
-use usher_store::{Connection, Former, Intent, Lease};
+use usher_store::{Connection, Former, Intent, Lease, Read};
 
 /// What a run of this connection may take over from others. A run that changes something is refused where that would take a switch.
 pub(crate) fn former(all: &[Connection], connection: &Connection, intent: Intent) -> Result<Former, Fault> {
@@ -42,6 +42,7 @@ pub(crate) fn basis(former: &Former) -> String {
 pub(crate) async fn tell(
     host: &Host,
     lease: Lease,
+    read: Read,
     former: &Former,
     report: &mut Report,
 ) -> Result<(), Fault> {
@@ -53,7 +54,7 @@ pub(crate) async fn tell(
     report.notes.push(format!(
         "{yielding} gives way to {connection}: its settings are kept, and it is idle from then on"
     ));
-    let orphans = host.store.left_behind(lease, former).await?;
+    let orphans = host.store.left_behind(lease, read, former).await?;
     report.users.orphaned = orphans.users;
     report.groups.orphaned = orphans.groups;
     if orphans.users + orphans.groups > 0 {

@@ -116,12 +116,11 @@ impl Host {
             let agreed = !report.holds.is_empty();
             report.holds.clear();
             report.applied = true;
-            let active = connections.iter().filter(|_| run.connection != 0);
-            let active = active.filter(|connection| connection.state == State::Active);
-            let pauses = match turned.first() {
-                Some(name) => Some(name),
-                None => active.map(|connection| &connection.name).next(),
-            };
+            let active = |one: &&Connection| one.state == State::Active && run.connection != 0;
+            let itself = connections.iter().filter(active).find(|one| one.id == run.connection);
+            let pauses = turned
+                .first()
+                .or(itself.or_else(|| connections.iter().find(active)).map(|connection| &connection.name));
             if let Some(name) = pauses {
                 report.notes.push(format!(
                     "{name} is paused: `usher plan` shows what its next run would do again, `usher resume {name}` lets it run"

@@ -230,7 +230,8 @@ impl Host {
         steps: &mut Vec<Step>,
     ) -> Result<Option<(String, String)>, Fault> {
         let problem = mirror.problem.as_ref().and_then(|problem| {
-            serde_json::from_str::<BTreeMap<String, String>>(problem).ok()?.remove("why")
+            let problem: serde_json::Value = serde_json::from_str(problem).ok()?;
+            problem.get("why")?.as_str().map(str::to_owned)
         });
         if let (Some(place), Some(why)) = (&mirror.place, &problem) {
             steps.push(step("source", Some(false), format!("{place}: {why}")));

@@ -12,7 +12,7 @@ use std::path::Path;
 use usher_planner::Scope;
 use usher_runtime::contract::source::{Report, Standing};
 use usher_runtime::{Kind, Plugin};
-use usher_store::{Connection, NewConnection, Secret, Settings as Rules, StoreError};
+use usher_store::{Connection, NewConnection, Secret, Settings as Rules, State, StoreError};
 
 /// Where a secret comes from: never the command line itself.
 fn secret(source: &str) -> Result<Secret, CliError> {
@@ -302,11 +302,21 @@ pub async fn check(on: OnConnection, context: &mut Context) -> Result<Status, Cl
 pub async fn disconnect(args: DisconnectArgs, context: &mut Context) -> Result<Status, CliError> {
     let connection = context.connection(Some(&args.name)).await?;
     let store = context.store().await?;
+    let others = store.connections(connection.tenant).await?;
+    let idle = others.iter().find(|other| other.state == State::Disabled && other.id != connection.id);
+    let first = match idle.filter(|_| connection.state.is_live()) {
+        Some(idle) => {
+            format!(", also those whom {0} knows (`usher switch {0}` first hands them to it)", idle.name)
+        }
+        None => String::new(),
+    };
     typed(
         context,
         &args.name,
         args.confirm.as_deref(),
-        "the connection, its bindings and its secrets go; its people and groups stay as if made by hand",
+        &format!(
+            "the connection, its bindings and its secrets go; its people and groups stay as if made by hand{first}"
+        ),
     )?;
     store.remove_connection(context.by().await?, &connection).await?;
     context

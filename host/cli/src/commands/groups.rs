@@ -148,6 +148,15 @@ pub async fn groups(command: GroupsCommand, context: &mut Context) -> Result<Sta
         }
         GroupsCommand::Remove { group, member: None, yes } => {
             let group = one(&store, tenant.id, View::NOW, &group).await?;
+            if let Some(origin) = group.origin.as_ref().filter(|_| group.orphaned) {
+                return Err(CliError::usage(
+                    format!(
+                        "{} was brought by {origin}, which is idle, and goes by a plan",
+                        group.display_name
+                    ),
+                    format!("`usher orphans remove \"{}\"` shows it and asks", group.display_name),
+                ));
+            }
             if group.origin.is_none() && !yes {
                 let question =
                     format!("Remove {} with its {} memberships?", group.display_name, group.members);

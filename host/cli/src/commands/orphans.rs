@@ -27,19 +27,29 @@ pub async fn orphans(command: OrphansCommand, context: &mut Context) -> Result<S
                     "`usher status` shows which connection is active and which are idle",
                 ));
             }
-            let mut users = Vec::new();
+            let mut records = Vec::new();
             for who in &who {
-                let user = super::users::one(&store, tenant.id, View::NOW, who).await?;
-                if !user.orphaned {
+                let groups = store.find_groups(tenant.id, View::NOW, who).await?;
+                let (id, name, orphaned) = match groups.is_empty() {
+                    true => {
+                        let user = super::users::one(&store, tenant.id, View::NOW, who).await?;
+                        (user.id, user.user_name, user.orphaned)
+                    }
+                    false => {
+                        let group = super::groups::one(&store, tenant.id, View::NOW, who).await?;
+                        (group.id, group.display_name, group.orphaned)
+                    }
+                };
+                if !orphaned {
                     return Err(CliError::usage(
-                        format!("{} is no orphan", user.user_name),
+                        format!("{name} is no orphan"),
                         "`usher orphans list` shows the orphans",
                     ));
                 }
-                users.push(user.id);
+                records.push(id);
             }
-            let users = (!who.is_empty()).then_some(users);
-            super::sync::let_go(tenant.id, connection.as_ref(), users.as_deref(), &agreement, context).await
+            let records = (!who.is_empty()).then_some(records);
+            super::sync::let_go(tenant.id, connection.as_ref(), records.as_deref(), &agreement, context).await
         }
     }
 }

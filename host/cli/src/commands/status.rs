@@ -116,6 +116,9 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
                     let command = match run.intent {
                         Intent::Undo => "usher runs undo RUN".to_owned(),
                         Intent::Switch => format!("usher switch {}", connection.name),
+                        Intent::Plan if live && !connection.state.is_live() => {
+                            format!("usher switch {}", connection.name)
+                        }
                         _ => "usher sync".to_owned(),
                     };
                     result = match hold {

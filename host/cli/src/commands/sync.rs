@@ -37,8 +37,8 @@ enum Act<'a> {
     Sync(&'a Connection),
     /// A real run of a connection that is to be the active one.
     Switch(&'a Connection),
-    /// Orphans go: of an idle connection or of all, and perhaps only some users.
-    LetGo { tenant: i64, connection: Option<&'a Connection>, users: Option<&'a [String]> },
+    /// Orphans go: of an idle connection or of all, and perhaps only some users and groups.
+    LetGo { tenant: i64, connection: Option<&'a Connection>, records: Option<&'a [String]> },
     /// A run is taken back.
     Undo(i64, &'a Run),
 }
@@ -61,9 +61,9 @@ impl Act<'_> {
             Self::PlanSwitch(connection) | Self::Switch(connection) => {
                 format!("usher switch {}", connection.name)
             }
-            Self::LetGo { connection, users, .. } => {
+            Self::LetGo { connection, records, .. } => {
                 let mut words = vec!["usher orphans remove".to_owned()];
-                words.extend(users.unwrap_or_default().iter().cloned());
+                words.extend(records.unwrap_or_default().iter().cloned());
                 words.extend(connection.map(|connection| format!("--connection {}", connection.name)));
                 words.join(" ")
             }
@@ -98,9 +98,9 @@ impl Act<'_> {
             Self::Plan(connection) | Self::PlanSwitch(connection) => (connection, Intent::Plan),
             Self::Sync(connection) => (connection, Intent::Sync),
             Self::Switch(connection) => (connection, Intent::Switch),
-            Self::LetGo { tenant, connection, users } => {
-                let (tenant, connection, users) = (*tenant, *connection, *users);
-                let request = OrphansRequest { tenant, connection, users, consent, started_by };
+            Self::LetGo { tenant, connection, records } => {
+                let (tenant, connection, records) = (*tenant, *connection, *records);
+                let request = OrphansRequest { tenant, connection, records, consent, started_by };
                 return Ok(host.let_orphans_go(request).await?);
             }
             Self::Undo(tenant, run) => {
@@ -247,11 +247,11 @@ pub async fn switch(args: SwitchArgs, context: &mut Context) -> Result<Status, C
 pub async fn let_go(
     tenant: i64,
     connection: Option<&Connection>,
-    users: Option<&[String]>,
+    records: Option<&[String]>,
     agreement: &Agreement,
     context: &mut Context,
 ) -> Result<Status, CliError> {
-    agreed(&Act::LetGo { tenant, connection, users }, agreement, context).await
+    agreed(&Act::LetGo { tenant, connection, records }, agreement, context).await
 }
 
 /// Takes back a run.

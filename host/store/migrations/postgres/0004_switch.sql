@@ -1,2 +1,3 @@
--- One connection of a tenant is active. The run by which it gave way to another: an undo of that run gives it its turn back.
-ALTER TABLE connections ADD COLUMN gave_way BIGINT;
+-- One connection of a tenant is active. Whose state a run changed by a switch, as JSON: [[connection, before, after], ...]. An undo gives the
+-- turn back by it.
+ALTER TABLE runs ADD COLUMN turn TEXT;

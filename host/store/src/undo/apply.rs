@@ -7,8 +7,7 @@ use crate::error::StoreError;
 use crate::failpoint::failpoint;
 use crate::history::next_change;
 use crate::leases::Lease;
-use crate::lines::hash_lines;
-use crate::orphans::delete_by_lines;
+use crate::lines::{delete_by_lines, hash_lines};
 use crate::runs::{Run, RunState, close};
 use crate::switch::return_turn;
 use crate::users::addresses;
@@ -378,10 +377,15 @@ impl Undo<'_> {
     async fn settle(&mut self, of: &Run, undone: &Undone<'_>) -> Result<(), StoreError> {
         // What the next run would do again, it does for everybody: the mirror says more than the directory now.
         return_turn(self.write, self.lease, of).await?;
+        // The connection itself, or where it is idle by now the active one, which goes on with its people.
         if of.connection != 0 {
             self.write
-                .query("UPDATE connections SET state = 'paused' WHERE tenant = $1 AND state = 'active'")
+                .query(
+                    "UPDATE connections SET state = 'paused' WHERE tenant = $1 AND state = 'active' AND (id = $2
+                         OR NOT EXISTS (SELECT 1 FROM connections c WHERE c.tenant = $1 AND c.id = $2 AND c.state IN ('active', 'paused')))",
+                )
                 .bind(self.lease.tenant)
+                .bind(of.connection)
                 .execute(&mut **self.write)
                 .await?;
         }
