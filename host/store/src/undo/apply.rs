@@ -1,6 +1,6 @@
 //! Writing what an undo came to: directory, links, the connection's settings and the journal in one transaction.
 
-use super::{LINKED, MADE, ORIGIN, back, lines, of_kind, tables};
+use super::{LINKED, MADE, ORIGIN, back, lines, of_kind, put_there, tables};
 use crate::apply::{Changed, Stored, changed_rows};
 use crate::database::{Store, Write, document, page, rows, text};
 use crate::error::StoreError;
@@ -305,11 +305,11 @@ impl Undo<'_> {
     }
 
     async fn memberships(&mut self) -> Result<(), StoreError> {
-        self.run(
-            "DELETE FROM memberships WHERE tenant = $1 AND since = $2 AND (group_id, member_id) IN (
-                 SELECT record, member FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'membership' AND action IN ('remove', 'adopt'))"
-                .to_owned(),
-        )
+        self.run(format!(
+            "DELETE FROM memberships WHERE tenant = $1 AND {} AND (group_id, member_id) IN (
+                 SELECT record, member FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'membership' AND action IN ('remove', 'adopt'))",
+            put_there("memberships")
+        ))
         .await?;
         self.put(
             // A connection's own again only where it has both ends: else nobody could take it away.

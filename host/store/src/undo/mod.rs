@@ -517,6 +517,14 @@ async fn taken_names(write: &mut Write, lease: Lease, change: i64) -> Result<Vec
     }
 }
 
+/// Whether the change `$2` put a membership there: also one that went and came back since is as the change made it.
+pub(crate) fn put_there(alias: &str) -> String {
+    format!(
+        "({alias}.since = $2 OR EXISTS (SELECT 1 FROM memberships_was p WHERE p.tenant = $1 AND p.group_id = {alias}.group_id
+             AND p.member_id = {alias}.member_id AND p.owner = {alias}.owner AND p.since = $2))"
+    )
+}
+
 async fn memberships(write: &mut Write, lease: Lease, change: i64, reason: &str) -> Result<(), StoreError> {
     let insert = "INSERT INTO lines (tenant, run, kind, source_id, member_id, action, record, member, name, reason, changes, owns, away)
          SELECT $1, $3, 'membership', x.group_id, substr(x.kind, 1, 1) || ':' || x.member_id";
@@ -537,9 +545,10 @@ async fn memberships(write: &mut Write, lease: Lease, change: i64, reason: &str)
                  AND n.member_id = '' AND n.action = '{action}')"
         )
     };
+    let put = put_there("x");
     let removes = format!(
         "{insert}, 'remove', x.group_id, x.member_id, {}, $4, '{{}}', 0, 1 FROM memberships x
-         WHERE x.tenant = $1 AND x.since = $2 AND ({} OR {}
+         WHERE x.tenant = $1 AND {put} AND ({} OR {}
              OR NOT EXISTS (SELECT 1 FROM users u WHERE u.tenant = $1 AND u.id = x.member_id AND u.since = $2)
              AND NOT EXISTS (SELECT 1 FROM groups g WHERE g.tenant = $1 AND g.id = x.member_id AND g.since = $2))
          ON CONFLICT DO NOTHING",
@@ -565,7 +574,7 @@ async fn memberships(write: &mut Write, lease: Lease, change: i64, reason: &str)
     // It stays and is another's again: the change took it over.
     let adopts = format!(
         "{insert}, 'adopt', x.group_id, x.member_id, {}, $4, '{{}}', 0, 0 FROM memberships x
-         WHERE x.tenant = $1 AND x.since = $2 AND NOT {} AND NOT {} AND EXISTS (SELECT 1 FROM memberships_was w
+         WHERE x.tenant = $1 AND {put} AND NOT {} AND NOT {} AND EXISTS (SELECT 1 FROM memberships_was w
              WHERE w.tenant = $1 AND w.until = $2 AND w.group_id = x.group_id AND w.member_id = x.member_id)
          ON CONFLICT DO NOTHING",
         name("x"),
