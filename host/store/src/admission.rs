@@ -206,12 +206,12 @@ impl Store {
                  s.digest, s.outcome,
                  (SELECT json_group_array(e.group_id) FROM (
                      SELECT x.group_id FROM staged_members x WHERE x.tenant = $1 AND x.read = $2
-                         AND x.member_id = s.source_id AND x.kind = 'user' AND x.op <> 2
+                         AND x.member_id = s.source_id AND x.kind = 'user' AND x.op <> 0 AND x.op <> 2
                      UNION ALL
                      SELECT y.group_id FROM mirror_members y WHERE y.tenant = $1 AND y.connection = $3
                          AND y.member_id = s.source_id AND y.kind = 'user' AND NOT EXISTS (SELECT 1 FROM staged_members z
                              WHERE z.tenant = $1 AND z.read = $2 AND z.group_id = y.group_id
-                               AND z.member_id = y.member_id AND z.kind = 'user')) e) AS groups
+                               AND z.member_id = y.member_id AND z.kind = 'user' AND z.op <> 0)) e) AS groups
              FROM staged_users s
              LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = s.source_id
              WHERE s.tenant = $1 AND s.read = $2 AND s.op IN (1, 4, 5) AND s.source_id > $4

@@ -41,6 +41,8 @@ pub struct Applied<'a> {
     pub former: &'a Former,
     /// Whether managers are in scope.
     pub managers: bool,
+    /// Whether the plan deletes or lets go of any record.
+    pub deletions: bool,
     /// The connection's settings, scope and rules: undo returns to those of the run before.
     pub stood_on: &'a Json,
     /// What the plugin wants kept; none takes a key away.
@@ -161,7 +163,10 @@ impl Store {
         failpoint("apply.memberships");
         apply.managers(applied.managers).await?;
         failpoint("apply.managers");
-        apply.deletions().await?;
+        if applied.deletions {
+            apply.deletions().await?;
+        }
+        apply.looked_at().await?;
         failpoint("apply.deletions");
         apply.mirror().await?;
         apply.analyze(&["mirror_users", "mirror_members", "mirror_groups", "group_links"]).await?;
@@ -580,8 +585,17 @@ impl Apply<'_> {
                  FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'group' AND action IN ('delete', 'unlink'))",
             "DELETE FROM group_links WHERE tenant = $1 AND $2 > 0 AND $4 > 0 AND record IN (SELECT record
                  FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'group' AND action = 'delete')",
-            "UPDATE users SET edited = 0 WHERE tenant = $1 AND origin = $2 AND edited <> 0 AND edited = 2 AND $3 > 0 AND $4 > 0",
-            "UPDATE groups SET edited = 0 WHERE tenant = $1 AND origin = $2 AND edited <> 0 AND edited = 2 AND $3 > 0 AND $4 > 0",
+        ] {
+            self.lines(sql).await?;
+        }
+        Ok(())
+    }
+
+    /// What was edited here has been looked at.
+    async fn looked_at(&mut self) -> Result<(), StoreError> {
+        for sql in [
+            "UPDATE users INDEXED BY users_edited SET edited = 0 WHERE tenant = $1 AND origin = $2 AND edited <> 0 AND edited = 2 AND $3 > 0 AND $4 > 0",
+            "UPDATE groups INDEXED BY groups_edited SET edited = 0 WHERE tenant = $1 AND origin = $2 AND edited <> 0 AND edited = 2 AND $3 > 0 AND $4 > 0",
         ] {
             self.lines(sql).await?;
         }
@@ -661,6 +675,10 @@ impl Apply<'_> {
                 .bind(value)
                 .execute(&mut **self.write)
                 .await?;
+        }
+        if applied.state == RunState::Unchanged {
+            let sql = "UPDATE tenants SET counted_at = $2 WHERE id = $1 AND counted_at = $2 - 1";
+            self.write.query(sql).bind(self.read.tenant).bind(self.change).execute(&mut **self.write).await?;
         }
         self.write
             .query("UPDATE runs SET applied = 1, accepted = $3, change = $4, stood_on = $5 WHERE tenant = $1 AND id = $2")

@@ -30,18 +30,20 @@ const CACHE: &str = "PRAGMA cache_size = -16384";
 const CHECKPOINT: &str = "PRAGMA wal_autocheckpoint = 8192";
 
 /// Forward only; one that has landed is never edited.
-const SQLITE: [(i64, &str, &str); 5] = [
+const SQLITE: [(i64, &str, &str); 6] = [
     (1, "start", include_str!("../migrations/sqlite/0001_start.sql")),
     (2, "one link each", include_str!("../migrations/sqlite/0002_one_link_each.sql")),
     (3, "history", include_str!("../migrations/sqlite/0003_history.sql")),
     (4, "retention", include_str!("../migrations/sqlite/0004_retention.sql")),
     (5, "switch", include_str!("../migrations/sqlite/0005_switch.sql")),
+    (6, "lighter", include_str!("../migrations/sqlite/0006_lighter.sql")),
 ];
-const POSTGRES: [(i64, &str, &str); 4] = [
+const POSTGRES: [(i64, &str, &str); 5] = [
     (1, "start", include_str!("../migrations/postgres/0001_start.sql")),
     (2, "history", include_str!("../migrations/postgres/0002_history.sql")),
     (3, "retention", include_str!("../migrations/postgres/0003_retention.sql")),
     (4, "switch", include_str!("../migrations/postgres/0004_switch.sql")),
+    (5, "lighter", include_str!("../migrations/postgres/0005_lighter.sql")),
 ];
 
 /// Connections of one host to a Postgres: a run's own, one that renews its lease, and a few that read.

@@ -160,18 +160,6 @@ impl Store {
         page(&row)
     }
 
-    /// How many groups and memberships there are.
-    pub async fn count_groups(&self, tenant: i64) -> Result<(u64, u64), StoreError> {
-        let row = self.query(
-            "SELECT (SELECT COUNT(*) FROM groups WHERE tenant = $1), (SELECT COUNT(*) FROM memberships WHERE tenant = $1)",
-        )
-        .bind(tenant)
-        .fetch_one(self.pool())
-        .await?;
-        let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
-        Ok((unsigned(sqlx::Row::try_get(&row, 0)?), unsigned(sqlx::Row::try_get(&row, 1)?)))
-    }
-
     /// Makes a group by hand.
     pub async fn add_group(
         &self,

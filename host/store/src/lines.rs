@@ -419,7 +419,7 @@ impl Store {
             ),
         ] {
             let sql = format!(
-                "SELECT {NOW}, {BEFORE}, {GONE_BEFORE} FROM lines l
+                "SELECT {NOW}, {BEFORE}, {GONE_BEFORE} FROM lines l INDEXED BY lines_away
                  WHERE l.tenant = $1 AND {WINDOW} AND l.kind = $5 AND {AWAY}"
             );
             let row = self.within(sql, lease, connection, since).bind(kind).fetch_one(self.pool()).await?;
@@ -452,7 +452,7 @@ impl Store {
              SELECT COALESCE((SELECT g.display_name FROM groups g WHERE g.tenant = $1 AND g.id = x.record), x.record) AS name,
                  x.now, x.before,
                  (SELECT COUNT(*) FROM memberships m WHERE m.tenant = $1 AND m.group_id = x.record AND (m.owner = $3 OR {theirs})) AS has
-             FROM (SELECT l.record, {NOW} AS now, {BEFORE} AS before FROM lines l
+             FROM (SELECT l.record, {NOW} AS now, {BEFORE} AS before FROM lines l INDEXED BY lines_away
                    WHERE l.tenant = $1 AND {WINDOW} AND l.kind = 'membership' AND {AWAY}
                      AND NOT EXISTS (SELECT 1 FROM lines d WHERE d.tenant = $1 AND d.run = $2 AND d.kind = 'group'
                          AND d.source_id = l.source_id AND d.action = 'delete')
@@ -486,7 +486,7 @@ impl Store {
         let sql = format!(
             "SELECT json_group_array(json_array(kind, field, now, before)) FROM (
              SELECT l.kind, j.key AS field, {NOW} AS now, {BEFORE} AS before
-             FROM lines l CROSS JOIN json_each(l.changes) j
+             FROM lines l INDEXED BY lines_away CROSS JOIN json_each(l.changes) j
              WHERE l.tenant = $1 AND {WINDOW} AND l.kind IN ('user', 'group') AND l.away <> 0
                AND l.action IN ('update', 'reactivate', 'deactivate', 'adopt') AND j.key NOT IN ('leaving', 'path', 'linked')
                AND j.value->>0 IS NOT NULL AND j.value->>1 IS NULL

@@ -114,7 +114,10 @@ impl Store {
                  'why', 'userName ' || s.user_name_key || ' is also claimed by record '
                      || CASE WHEN s.source_id = c.first THEN c.last ELSE c.first END || ' of the source')
              FROM (SELECT c.user_name_key, MIN(c.source_id) AS first, MAX(c.source_id) AS last FROM staged_users c
-                 WHERE ", claims!("c"), " AND c.user_name_key IS NOT NULL GROUP BY c.user_name_key HAVING COUNT(*) > 1) c
+                 WHERE ", claims!("c"), " AND c.user_name_key IN (SELECT d.user_name_key FROM staged_users d INDEXED BY staged_users_by_name
+                     WHERE d.tenant = $1 AND d.read = $2 AND d.user_name_key IS NOT NULL
+                     GROUP BY d.user_name_key HAVING COUNT(*) > 1)
+                 GROUP BY c.user_name_key HAVING COUNT(*) > 1) c
              WHERE ", claims!("s"), " AND s.user_name_key = c.user_name_key
                AND NOT EXISTS (SELECT 1 FROM user_links own JOIN users u ON u.tenant = $1 AND u.id = own.record
                  WHERE own.tenant = $1 AND own.connection = $3 AND own.source_id = s.source_id
@@ -134,7 +137,9 @@ impl Store {
     /// Whether anybody is in the directory whom this connection doesn't know: without, there is nobody to match.
     pub async fn has_strangers(&self, read: Read) -> Result<bool, StoreError> {
         let row = self.query(
-            "SELECT CAST(EXISTS (SELECT 1 FROM users WHERE tenant = $1 AND (origin IS NULL OR origin <> $2)) AS INTEGER)",
+            "SELECT CAST(EXISTS (SELECT 1 FROM users INDEXED BY users_manual WHERE tenant = $1 AND origin IS NULL)
+                 OR (EXISTS (SELECT 1 FROM connections WHERE tenant = $1 AND id <> $2)
+                     AND EXISTS (SELECT 1 FROM users WHERE tenant = $1 AND origin <> $2)) AS INTEGER)",
         )
         .bind(read.tenant)
         .bind(read.connection)

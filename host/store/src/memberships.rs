@@ -6,9 +6,23 @@ use crate::leases::Lease;
 use crate::lines::OF_THE_PLAN;
 use crate::reads::Read;
 use crate::switch::Former;
+use sqlx::Row;
 
-/// Pairs of the overlay with what both ends come to: the records that they are linked to or that this plan makes of them, what to call them, and
-/// whether the source has the pair and both ends are in after this run.
+/// Pairs looked at in one statement. What comes of them is held in memory before it is written, since they are judged by other lines.
+const PAGE: i64 = 20_000;
+
+/// The last of the next pairs of the overlay after one.
+const END: &str = "SELECT group_id, member_id, kind FROM (
+        SELECT group_id, member_id, kind FROM staged_members
+        WHERE tenant = $1 AND read = $2 AND op <> 0 AND (group_id, member_id, kind) > ($3, $4, $5)
+        ORDER BY group_id, member_id, kind LIMIT $6)
+    ORDER BY group_id DESC, member_id DESC, kind DESC LIMIT 1";
+
+/// A pair: group, member, kind.
+type Pair = (String, String, String);
+
+/// Pairs of the overlay, after one and up to one, with what both ends come to: the records that they are linked to or that this plan makes of
+/// them, what to call them, and whether the source has the pair and both ends are in after this run.
 const PAIRS: &str = "SELECT s.group_id, s.member_id, s.kind, s.op, COALESCE(gl.record, gn.record) AS record,
         COALESCE(ul.record, ml.record, mn.record) AS member,
         COALESCE(mn.name, mu.user_name, mg.display_name, s.member_id) || ' in '
@@ -32,7 +46,8 @@ const PAIRS: &str = "SELECT s.group_id, s.member_id, s.kind, s.op, COALESCE(gl.r
     LEFT JOIN users mu ON mu.tenant = $1 AND mu.id = ul.record
     LEFT JOIN group_links ml ON s.kind = 'group' AND ml.tenant = $1 AND ml.connection = $3 AND ml.source_id = s.member_id
     LEFT JOIN groups mg ON mg.tenant = $1 AND mg.id = ml.record
-    WHERE s.tenant = $1 AND s.read = $2 AND s.op <> 0";
+    WHERE s.tenant = $1 AND s.read = $2 AND s.op <> 0
+        AND (s.group_id, s.member_id, s.kind) > ($5, $6, $7) AND (s.group_id, s.member_id, s.kind) <= ($8, $9, $10)";
 
 async fn run(write: &mut Write, lease: Lease, read: Read, sql: String) -> Result<(), StoreError> {
     write
@@ -91,6 +106,56 @@ fn not_taken_over(insert: &str, former: &Former) -> String {
         linked("user", ""),
         former.has("h.owner"),
     )
+}
+
+/// Runs a statement over [`PAIRS`].
+async fn of_pairs(
+    write: &mut Write,
+    lease: Lease,
+    read: Read,
+    sql: &str,
+    after: &Pair,
+    end: &Pair,
+) -> Result<(), StoreError> {
+    write
+        .query(sql.to_owned())
+        .bind(read.tenant)
+        .bind(read.id)
+        .bind(read.connection)
+        .bind(lease.run)
+        .bind(&after.0)
+        .bind(&after.1)
+        .bind(&after.2)
+        .bind(&end.0)
+        .bind(&end.1)
+        .bind(&end.2)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
+async fn end_of_page(write: &mut Write, read: Read, after: &Pair) -> Result<Option<Pair>, StoreError> {
+    let row = write
+        .query(END)
+        .bind(read.tenant)
+        .bind(read.id)
+        .bind(&after.0)
+        .bind(&after.1)
+        .bind(&after.2)
+        .bind(PAGE)
+        .fetch_optional(&mut **write)
+        .await?;
+    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).transpose()
+}
+
+async fn owns_any(write: &mut Write, read: Read) -> Result<bool, StoreError> {
+    let row = write
+        .query("SELECT 1 FROM memberships WHERE tenant = $1 AND owner = $2 LIMIT 1")
+        .bind(read.tenant)
+        .bind(read.connection)
+        .fetch_optional(&mut **write)
+        .await?;
+    Ok(row.is_some())
 }
 
 impl Store {
@@ -157,23 +222,30 @@ impl Store {
                  WHERE h.tenant = $1 AND h.group_id = x.record AND h.member_id = x.member AND h.owner = $3)
              ON CONFLICT DO NOTHING"
         );
-        run(&mut write, lease, read, adds).await?;
+        let removes = format!(
+            "{insert}
+             SELECT $1, $4, 'membership', x.group_id, substr(x.kind, 1, 1) || ':' || x.member_id, 'remove', x.record,
+                 x.member, x.name,
+                 CASE WHEN x.op = 2 THEN 'the source no longer has it' ELSE 'one of the two goes out' END,
+                 '{{}}', 0, 1
+             FROM ({PAIRS}) x
+             WHERE x.wanted = 0 AND EXISTS (SELECT 1 FROM memberships h
+                 WHERE h.tenant = $1 AND h.group_id = x.record AND h.member_id = x.member AND h.owner = $3)
+             ON CONFLICT DO NOTHING"
+        );
+        let removed = removals && owns_any(&mut write, read).await?;
+        let mut after = Pair::default();
+        while let Some(end) = end_of_page(&mut write, read, &after).await? {
+            of_pairs(&mut write, lease, read, &adds, &after, &end).await?;
+            if removed {
+                of_pairs(&mut write, lease, read, &removes, &after, &end).await?;
+            }
+            after = end;
+        }
         if removals && all && !former.is_empty() {
             run(&mut write, lease, read, not_taken_over(insert, former)).await?;
         }
-        if removals {
-            let removes = format!(
-                "{insert}
-                 SELECT $1, $4, 'membership', x.group_id, substr(x.kind, 1, 1) || ':' || x.member_id, 'remove', x.record,
-                     x.member, x.name,
-                     CASE WHEN x.op = 2 THEN 'the source no longer has it' ELSE 'one of the two goes out' END,
-                     '{{}}', 0, 1
-                 FROM ({PAIRS}) x
-                 WHERE x.wanted = 0 AND EXISTS (SELECT 1 FROM memberships h
-                     WHERE h.tenant = $1 AND h.group_id = x.record AND h.member_id = x.member AND h.owner = $3)
-                 ON CONFLICT DO NOTHING"
-            );
-            run(&mut write, lease, read, removes).await?;
+        if removed {
             // What this connection added and the source doesn't know under the person's key: it is another one since he was linked anew.
             let strays = format!(
                 "{insert}

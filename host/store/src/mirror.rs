@@ -119,7 +119,7 @@ impl Store {
         count(
             self,
             "SELECT (SELECT COUNT(*) FROM staged_users s WHERE s.tenant = $1 AND s.read = $2 AND s.op = 3)
-             + (SELECT COUNT(*) FROM mirror_users m
+             + (SELECT COUNT(*) FROM mirror_users m INDEXED BY mirror_users_with_problem
                  WHERE m.tenant = $1 AND m.connection = $3 AND m.problem IS NOT NULL AND m.place IS NOT NULL
                    AND NOT EXISTS (SELECT 1 FROM staged_users s WHERE s.tenant = $1 AND s.read = $2
                        AND s.source_id = m.source_id AND s.op IN (1, 2, 3)))",
@@ -152,7 +152,7 @@ impl Store {
         let row = self
             .query(
                 "SELECT json_group_array(json_array(kind, source_id)) FROM (
-             SELECT 'user' AS kind, m.source_id FROM mirror_users m
+             SELECT 'user' AS kind, m.source_id FROM mirror_users m INDEXED BY mirror_users_with_problem
              WHERE m.tenant = $1 AND m.connection = $3 AND m.problem IS NOT NULL AND m.place IS NOT NULL
                AND NOT EXISTS (SELECT 1 FROM staged_users s
                    WHERE s.tenant = $1 AND s.read = $2 AND s.source_id = m.source_id)

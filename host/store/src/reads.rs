@@ -191,13 +191,29 @@ impl Store {
 }
 
 async fn drop_overlays(write: &mut Write, tenant: i64, connection: i64, but: i64) -> Result<(), StoreError> {
+    let these = "SELECT id FROM reads WHERE tenant = $1 AND connection = $2 AND id <> $3";
+    for table in ["staged_users", "staged_groups", "staged_members"] {
+        // SQLite lets go of a whole table at once, of rows one by one. An overlay is mostly the only one that there is.
+        let alone = write.engine() == Engine::Sqlite && {
+            let ends = |order: &str| {
+                format!("SELECT tenant, read FROM {table} ORDER BY tenant {order}, read {order} LIMIT 1")
+            };
+            let (first, last) = (ends("ASC"), ends("DESC"));
+            let sql = format!(
+                "SELECT 1 FROM ({first}) a JOIN ({last}) b ON b.tenant = a.tenant AND b.read = a.read
+                 WHERE a.tenant = $1 AND a.read IN ({these})"
+            );
+            let row = write.query(sql).bind(tenant).bind(connection).bind(but).fetch_optional(&mut **write);
+            row.await?.is_some()
+        };
+        if alone {
+            write.query(format!("DELETE FROM {table}")).execute(&mut **write).await?;
+        } else {
+            let sql = format!("DELETE FROM {table} WHERE tenant = $1 AND read IN ({these})");
+            write.query(sql).bind(tenant).bind(connection).bind(but).execute(&mut **write).await?;
+        }
+    }
     for sql in [
-        "DELETE FROM staged_users WHERE tenant = $1
-            AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2 AND id <> $3)",
-        "DELETE FROM staged_groups WHERE tenant = $1
-            AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2 AND id <> $3)",
-        "DELETE FROM staged_members WHERE tenant = $1
-            AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2 AND id <> $3)",
         "DELETE FROM staged_slices WHERE tenant = $1
             AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2 AND id <> $3)",
         "DELETE FROM staged_unknown WHERE tenant = $1

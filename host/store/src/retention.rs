@@ -203,16 +203,16 @@ async fn left_out(
     expired: &mut Expired,
 ) -> Result<(), StoreError> {
     let sql = format!(
-        "UPDATE mirror_users SET left_out_at = NULL WHERE tenant = $1 AND left_out_at IS NOT NULL AND $2 > 0
+        "UPDATE mirror_users INDEXED BY mirror_users_left_out SET left_out_at = NULL WHERE tenant = $1 AND left_out_at IS NOT NULL AND $2 > 0
            AND (COALESCE(outcome->>'decision', 'keep') <> 'leave-out' OR {LINKED})"
     );
     run(write, sql, tenant, now).await?;
     let sql = format!(
-        "UPDATE mirror_users SET left_out_at = $2 WHERE tenant = $1 AND left_out_at IS NULL AND outcome IS NOT NULL
+        "UPDATE mirror_users INDEXED BY mirror_users_with_outcome SET left_out_at = $2 WHERE tenant = $1 AND left_out_at IS NULL AND outcome IS NOT NULL
            AND outcome->>'decision' = 'leave-out' AND NOT {LINKED}"
     );
     run(write, sql, tenant, now).await?;
-    let sql = "UPDATE mirror_users SET raw = NULL, user_name_key = NULL, manager = NULL, digest = NULL,
+    let sql = "UPDATE mirror_users INDEXED BY mirror_users_left_out SET raw = NULL, user_name_key = NULL, manager = NULL, digest = NULL,
              problem = CASE WHEN place IS NULL THEN NULL ELSE problem END,
              outcome = json_object('decision', 'leave-out', 'by', COALESCE(outcome->>'by', ''),
                  'reason', 'left out for so long that only the id is kept')

@@ -163,17 +163,6 @@ impl Store {
         page::<Json>(&row)?.into_iter().map(shown).collect()
     }
 
-    /// How many users there are: all, active.
-    pub async fn count_users(&self, tenant: i64) -> Result<(u64, u64), StoreError> {
-        let row = self
-            .query("SELECT COUNT(*), CAST(COALESCE(SUM(active), 0) AS BIGINT) FROM users WHERE tenant = $1")
-            .bind(tenant)
-            .fetch_one(self.pool())
-            .await?;
-        let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
-        Ok((unsigned(row.try_get(0)?), unsigned(row.try_get(1)?)))
-    }
-
     /// The users that somebody may mean: by id, userName, source id, or e-mail address.
     pub async fn find_users(&self, tenant: i64, view: View, who: &str) -> Result<Vec<UserRow>, StoreError> {
         let (shown_user, users, links) = (document_of(view), view.users(), view.user_links());

@@ -15,7 +15,7 @@ use crate::switch;
 use crate::times::Times;
 use std::collections::BTreeMap;
 use usher_model::Digester;
-use usher_planner::Hold;
+use usher_planner::{Action, Hold};
 use usher_runtime::Absence;
 use usher_store::{
     Applied, Connection, Finding, Former, Intent, Lease, NewRun, Run, RunState, Standing, State, StoreError,
@@ -118,10 +118,20 @@ impl Host {
         let ended = self.attempt(&request, lease, times, &mut report).await;
         drop(renewal);
         self.conclude(lease, ended, &mut report, times.stamp(self)).await;
+        if report.applied {
+            self.count_directory(lease).await;
+        }
         if report.applied && !times.leapt() {
             self.tidy(lease, times.stamp(self)).await;
         }
         Ok(report)
+    }
+
+    /// Counts what the directory holds by now, for who asks. The run is done, whatever comes of this.
+    async fn count_directory(&self, lease: Lease) {
+        if let Err(error) = self.store.keep_counts(lease.tenant).await {
+            tracing::warn!(run = lease.run, %error, "the directory is not counted");
+        }
     }
 
     /// Lets go of what is past its days. The run is done, whatever comes of this.
@@ -400,6 +410,8 @@ impl Host {
     ) -> Result<(), Fault> {
         let Settled { connection, sealed, former, fingerprint, basis } = ground;
         let hash = plan.hash.to_string();
+        let deletions =
+            plan.tally.iter().any(|tally| matches!(tally.action, Action::Delete | Action::Unlink));
         report.holds = plan.holds;
         let paused = connection.state == State::Paused && request.intent.changes();
         if paused {
@@ -466,6 +478,7 @@ impl Host {
                             admitted_by: basis,
                             former,
                             managers: connection.scope.managers,
+                            deletions,
                             stood_on: &connection.stands_on(),
                             storage,
                             report: &document,

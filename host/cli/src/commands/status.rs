@@ -5,15 +5,14 @@ use crate::error::{CliError, Status};
 use crate::show;
 use serde_json::json;
 use usher_planner::Hold;
-use usher_store::{Intent, State};
+use usher_store::{Counts, Intent, State};
 
 /// Shows how the tenant's connections stand. Starts no engine.
 pub async fn status(context: &mut Context) -> Result<Status, CliError> {
     let tenant = context.tenant().await?;
     let store = context.store().await?;
     let connections = store.connections(tenant.id).await?;
-    let (users, active) = store.count_users(tenant.id).await?;
-    let (groups, memberships) = store.count_groups(tenant.id).await?;
+    let Counts { users, active, groups, memberships } = store.counts(tenant.id).await?;
     let mut cards = Vec::new();
     for connection in &connections {
         let last = store.runs(tenant.id, Some(connection.id), 1).await?.into_iter().next();
