@@ -1,4 +1,4 @@
-//! Managers, planned after all users: who is named may have come in by this very run.
+//! Managers: who is named may come in by this very run, so whoever is named is planned before those who name him.
 
 use crate::database::{Store, page, rows};
 use crate::error::StoreError;
@@ -32,19 +32,30 @@ const IN: &str = "((l.record IS NOT NULL AND l.left_at IS NULL AND (n.action IS 
      OR n.action IN ('create', 'link', 'adopt', 'reactivate'))";
 
 impl Store {
-    /// The next users after an id whom the run looks at, by source id.
-    pub async fn due_ids(&self, read: Read, after: &str, limit: i64) -> Result<Vec<String>, StoreError> {
+    /// Whom the users that the run looks at name as their managers, by source id or userName, in order and each once.
+    pub async fn named_managers(&self, read: Read) -> Result<Vec<String>, StoreError> {
         let row = self
             .query(
-                "SELECT json_group_array(source_id) FROM (SELECT source_id FROM staged_users
-                     WHERE tenant = $1 AND read = $2 AND op IN (1, 4, 5) AND source_id > $3 ORDER BY source_id LIMIT $4)",
+                "SELECT json_group_array(manager) FROM (SELECT DISTINCT manager FROM staged_users
+                     WHERE tenant = $1 AND read = $2 AND op IN (1, 4, 5) AND manager IS NOT NULL ORDER BY manager)",
             )
             .bind(read.tenant)
             .bind(read.id)
-            .bind(after)
-            .bind(limit)
             .fetch_one(self.pool())
             .await?;
+        page(&row)
+    }
+
+    /// The source ids of everybody who has one of these folded userNames, or is given it by this read.
+    pub async fn ids_by_name(&self, read: Read, names: &[String]) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT json_group_array(source_id) FROM (
+             SELECT l.source_id FROM json_each($4) texts CROSS JOIN users u CROSS JOIN user_links l INDEXED BY user_links_by_record
+             WHERE u.tenant = $1 AND u.user_name_key = texts.value
+               AND l.tenant = $1 AND l.record = u.id AND l.connection = $3
+             UNION
+             SELECT s.source_id FROM json_each($4) texts CROSS JOIN staged_users s INDEXED BY staged_users_by_name
+             WHERE s.tenant = $1 AND s.read = $2 AND s.user_name_key = texts.value AND s.user_name_key IS NOT NULL)";
+        let row = self.of_read(sql, read).bind(rows(&names)?).fetch_one(self.pool()).await?;
         page(&row)
     }
 

@@ -3,6 +3,7 @@
 use crate::admit::Admission;
 use crate::fault::Fault;
 use crate::host::Host;
+use crate::plan_managers::Without;
 use crate::plan_records::Shapes;
 use crate::progress::Progress;
 use crate::read::Sealed;
@@ -115,14 +116,16 @@ impl<'a> Planner<'a> {
         store.clear_lines(self.lease).await?;
         let paths = Paths::new(&admission.graph, &admission.scope, self.rooted);
         self.groups(host, admission).await?;
-        self.users(host, admission, &paths).await?;
+        let mut without = Without::default();
+        self.users(host, admission, &paths, &mut without).await?;
         store
             .plan_memberships(self.lease, self.read, self.former, ground.all_memberships, self.rules.removals)
             .await?;
         let mut notes = Vec::new();
         if self.connection.scope.managers {
-            self.managers(host, &mut notes).await?;
+            self.reports_of_leavers(host, &mut without).await?;
         }
+        notes.extend(without.note());
         if self.rooted && self.connection.scope.include_groups {
             let outside = self.outside_root + store.pathless_users(self.read).await?;
             match outside {

@@ -4,12 +4,13 @@ use crate::admit::Admission;
 use crate::fault::Fault;
 use crate::host::Host;
 use crate::plan::{Planner, row};
+use crate::plan_managers::Without;
 use crate::progress::Phase;
 use crate::stage::problem;
 use std::collections::{BTreeMap, BTreeSet};
 use usher_model::{Attributes, MANAGER, Value, fold};
-use usher_planner::{Bond, Departure, Incoming, Origin, Paths, StoredGroup, StoredUser, Target};
-use usher_store::{DueGroup, DueUser, Finding, FormerGroup, Standing, Store, Verdict};
+use usher_planner::{Bond, Departure, Incoming, Line, Origin, Paths, StoredGroup, StoredUser, Target};
+use usher_store::{DueGroup, DueUser, Finding, FormerGroup, LineRow, Standing, Store, Verdict};
 
 const PAGE: i64 = 1000;
 
@@ -173,67 +174,120 @@ impl Planner<'_> {
         if left_at <= self.leaves_by { Departure::GraceOver } else { Departure::InGrace }
     }
 
-    /// Plans the due users.
-    pub async fn users(&mut self, host: &Host, admission: &Admission, paths: &Paths) -> Result<(), Fault> {
-        let mut after = String::new();
+    /// Plans the due users. Whom others name as their manager is planned before them, so that their lines are written once, with the manager.
+    /// He himself is planned again in his turn, when his own manager is known.
+    pub async fn users(
+        &mut self,
+        host: &Host,
+        admission: &Admission,
+        paths: &Paths,
+        without: &mut Without,
+    ) -> Result<(), Fault> {
+        let with_groups = self.connection.scope.include_groups && !admission.graph.is_empty();
+        let managers = self.connection.scope.managers;
+        let (read, former) = (self.read, self.former);
+        if managers {
+            let outside_root = self.outside_root;
+            for ids in self.who_may_manage(host).await?.chunks(usize::try_from(PAGE).unwrap_or(1000)) {
+                let page = host.store.due_among(read, former, ids, with_groups).await?;
+                self.page_of_users(host, admission, paths, page, None).await?;
+            }
+            self.outside_root = outside_root;
+        }
         let mut done = 0;
-        loop {
-            let with_groups = self.connection.scope.include_groups && !admission.graph.is_empty();
-            let page = host.store.due_users(self.read, self.former, &after, with_groups, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after.clone_from(&last.id);
+        let mut page = host.store.due_users(read, former, "", with_groups, PAGE).await?;
+        while let Some(last) = page.last() {
+            let after = last.id.clone();
             done += page.len() as u64;
-            let mut rows = Vec::new();
-            let mut waiting = Vec::new();
-            for due in page {
-                let incoming = self.incoming_user(&due, admission, paths);
-                if let Incoming::Present(target) = &incoming
-                    && self.rooted
-                    && target.paths.is_empty()
-                {
-                    self.outside_root += 1;
-                }
-                let stored = due.stored.as_ref().map(|stored| StoredUser {
-                    origin: self.origin(stored.origin),
-                    held_elsewhere: stored.held_elsewhere,
-                    leaving: stored.leaving,
-                    user_name: stored.name.clone(),
-                    active: stored.active,
-                    attributes: stored.attributes.clone(),
-                    paths: stored.paths.clone(),
-                });
-                let bond = due.link.as_ref().map(|link| Bond {
-                    owns: self.shapes.names(link.owns),
-                    departure: link.left_at.map(|left_at| self.departure(left_at)),
-                });
-                let line =
-                    usher_planner::user(&due.id, &incoming, stored.as_ref(), bond.as_ref(), self.rules);
-                let Some(line) = line else {
-                    // Who would leave but may not in this run is looked at again in the next.
-                    let would_leave = !self.rules.removals
-                        && matches!(incoming, Incoming::LeftOut(_))
-                        && due.link.as_ref().is_some_and(|link| link.left_at.is_none());
-                    if would_leave {
-                        let why = "is to leave, but not in a run with a record that can't be told";
-                        waiting.push((due.id, problem("held", why)));
-                    }
-                    continue;
-                };
-                let owns = match &incoming {
-                    Incoming::Present(target) if line.action != usher_planner::Action::Link => {
-                        self.shapes.number(&host.store, &target.attributes).await?
-                    }
-                    _ => 0,
-                };
-                let record = due.link.map(|link| link.record).or(due.matched).unwrap_or_else(new_id);
-                rows.push(row(&line, &record, owns));
-            }
-            host.store.write_lines(self.lease, &rows).await?;
-            if !waiting.is_empty() {
-                host.store.settle_matches(self.lease, self.read, &[], &waiting).await?;
-            }
+            // The database looks for the next page while this one is planned.
+            let next = host.store.due_users(read, former, &after, with_groups, PAGE);
+            let without = managers.then_some(&mut *without);
+            let (next, planned) =
+                tokio::join!(next, self.page_of_users(host, admission, paths, page, without));
+            planned?;
+            page = next?;
             self.progress.at(Phase::Plan, done, None);
         }
+        Ok(())
+    }
+
+    /// Plans a page of users, with their managers where those who have none are to be noted.
+    async fn page_of_users(
+        &mut self,
+        host: &Host,
+        admission: &Admission,
+        paths: &Paths,
+        page: Vec<DueUser>,
+        without: Option<&mut Without>,
+    ) -> Result<(), Fault> {
+        let mut planned = Vec::new();
+        let mut waiting = Vec::new();
+        for due in page {
+            let incoming = self.incoming_user(&due, admission, paths);
+            if let Incoming::Present(target) = &incoming
+                && self.rooted
+                && target.paths.is_empty()
+            {
+                self.outside_root += 1;
+            }
+            let stored = due.stored.as_ref().map(|stored| StoredUser {
+                origin: self.origin(stored.origin),
+                held_elsewhere: stored.held_elsewhere,
+                leaving: stored.leaving,
+                user_name: stored.name.clone(),
+                active: stored.active,
+                attributes: stored.attributes.clone(),
+                paths: stored.paths.clone(),
+            });
+            let bond = due.link.as_ref().map(|link| Bond {
+                owns: self.shapes.names(link.owns),
+                departure: link.left_at.map(|left_at| self.departure(left_at)),
+            });
+            let line = usher_planner::user(&due.id, &incoming, stored.as_ref(), bond.as_ref(), self.rules);
+            // Who would leave but may not in this run is looked at again in the next.
+            let would_leave = line.is_none()
+                && !self.rules.removals
+                && matches!(incoming, Incoming::LeftOut(_))
+                && due.link.as_ref().is_some_and(|link| link.left_at.is_none());
+            if would_leave {
+                let why = "is to leave, but not in a run with a record that can't be told";
+                waiting.push((due.id, problem("held", why)));
+                continue;
+            }
+            let owns = match (&incoming, &line) {
+                (Incoming::Present(target), Some(line)) if line.action != usher_planner::Action::Link => {
+                    self.shapes.number(&host.store, &target.attributes).await?
+                }
+                _ => 0,
+            };
+            planned.push(PlannedUser { due, line, owns });
+        }
+        let rows = match without {
+            Some(without) => self.with_managers(host, planned, without).await?,
+            None => planned.into_iter().filter_map(PlannedUser::row).collect(),
+        };
+        host.store.write_lines(self.lease, &rows).await?;
+        if !waiting.is_empty() {
+            host.store.settle_matches(self.lease, self.read, &[], &waiting).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A user who was looked at, and what is to be done.
+pub struct PlannedUser {
+    pub due: DueUser,
+    pub line: Option<Line>,
+    /// The set of attributes that the source owns from now on.
+    pub owns: i64,
+}
+
+impl PlannedUser {
+    /// The line as it is stored, if there is one.
+    pub fn row(self) -> Option<LineRow> {
+        let Self { due, line, owns } = self;
+        let record = || due.link.map(|link| link.record).or(due.matched).unwrap_or_else(new_id);
+        line.map(|line| row(&line, &record(), owns))
     }
 }
 
