@@ -307,3 +307,200 @@ async fn f89_changes_of_somebody_who_was_erased_are_passed_over() {
     let dump = directory.dump(source.tenant).await;
     assert!(!dump.iter().any(|row| row.contains("zebulon")), "{dump:#?}");
 }
+
+/// A file of people with a title and a manager.
+async fn people(inst: &Installation, rows: &[&str]) {
+    inst.file("users.csv", format!("id,userName,mail,title,manager\n{}\n", rows.join("\n")));
+}
+
+const STAFF: [&str; 3] =
+    ["1,cat@acme.example,,Clerk,", "2,dan@acme.example,,Clerk,", "3,eve@acme.example,,Clerk,"];
+
+/// The staff with others.
+async fn staff(inst: &Installation, others: &[&str]) {
+    people(inst, &[&STAFF[..], others].concat()).await;
+}
+
+async fn staffed(others: &[&str]) -> Installation {
+    let inst = Installation::new();
+    staff(&inst, others).await;
+    inst.connect_csv(&[&format!("users={}/users.csv", inst.path().display())]).await;
+    sync(&inst, 0).await;
+    inst
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f89_who_left_and_came_again_is_erased_with_both_records() {
+    let inst = staffed(&[]).await;
+    inst.usher(&["groups", "add", "Chess"]).await.ended(0);
+    for title in ["title=Topmost Secret", "title=Clerk"] {
+        inst.usher(&["users", "add", "zora@acme.example", title]).await.ended(0);
+        inst.usher(&["groups", "add", "Chess", "--member", "zora@acme.example"]).await.ended(0);
+        if title.contains("Secret") {
+            inst.usher(&["users", "remove", "zora@acme.example", "--yes"]).await.ended(0);
+        }
+    }
+    let shown = inst.usher(&["users", "erase", "zora@acme.example"]).await.ended(3);
+    assert_eq!(shown.out.matches("his record ").count(), 2, "{}", shown.out);
+    assert!(shown.out.contains("(zora@acme.example, in the directory until 2026-03-02"), "{}", shown.out);
+    let zora = inst.user("zora@acme.example").await["id"].as_str().unwrap().to_owned();
+    let erased = inst.json(0, &["users", "erase", "zora@acme.example", "--yes"]).await;
+    assert_eq!((&erased["people"], &erased["remains"]), (&json!(2), &json!([])));
+    assert_eq!(found(&inst, &["zora@", "topmost secret", &zora]).await, Vec::<String>::new());
+    let beside = inst.beside().await;
+    for table in ["users_was", "memberships", "memberships_was", "lines WHERE run > 1 AND kind <> 'group'"] {
+        assert_eq!(beside.number(&format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
+    }
+    beside.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f89_a_key_that_others_had_too_stays_theirs() {
+    let inst = staffed(&["7,ann@acme.example,,Clerk,"]).await;
+    for others in [&[][..], &["7,bob@acme.example,,Clerk,"], &[]] {
+        staff(&inst, others).await;
+        sync(&inst, 0).await;
+        inst.pass_days(31);
+        sync(&inst, 0).await;
+    }
+    let bobs = async || inst.json(0, &["runs", "changes", "--who", "bob@acme.example"]).await;
+    let before = bobs().await;
+    assert_eq!(before.as_array().unwrap().len(), 3, "{before:#}");
+    // Under the key either may be meant, and it isn't guessed who.
+    let either = inst.usher(&["users", "erase", "7", "--yes"]).await.ended(2);
+    for name in ["ann@acme.example, in the directory until", "bob@acme.example, in the directory until"] {
+        assert!(either.err.contains(name), "{}", either.err);
+    }
+    let erased = inst.json(0, &["users", "erase", "ann@acme.example", "--yes"]).await;
+    assert_eq!((&erased["people"], &erased["tombstones"]), (&json!(1), &json!(0)));
+    assert_eq!(found(&inst, &["ann@acme"]).await, Vec::<String>::new());
+    assert_eq!(bobs().await, before);
+    // Whoever has the key next comes in.
+    staff(&inst, &["7,carl@acme.example,,Clerk,"]).await;
+    assert_eq!(sync(&inst, 0).await["users"]["created"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f89_a_user_name_that_somebody_else_has_by_now_is_his() {
+    let inst = staffed(&["7,z@acme.example,,Clerk,"]).await;
+    staff(&inst, &["7,zeb@acme.example,,Clerk,"]).await;
+    sync(&inst, 0).await;
+    let hired = [
+        "7,zeb@acme.example,,Clerk,",
+        "8,z@acme.example,,Clerk,",
+        "9,fay@acme.example,,Clerk,Z@acme.example",
+    ];
+    staff(&inst, &hired).await;
+    sync(&inst, 0).await;
+    let manager = async || inst.user("fay@acme.example").await["manager"]["displayName"].clone();
+    assert_eq!(manager().await, "z@acme.example");
+    let lines = inst.json(0, &["runs", "changes", "--who", "z@acme.example"]).await;
+
+    let erased = inst.json(0, &["users", "erase", "zeb@acme.example", "--yes"]).await;
+    assert_eq!(
+        (&erased["people"], &erased["records"], &erased["tombstones"]),
+        (&json!(1), &json!(1), &json!(1))
+    );
+    assert_eq!(found(&inst, &["zeb@acme"]).await, Vec::<String>::new());
+    assert_eq!(inst.json(0, &["runs", "changes", "--who", "z@acme.example"]).await, lines);
+    for title in ["Boss", "Queen"] {
+        staff(&inst, &[hired[0], hired[1], &hired[2].replace("Clerk", title)]).await;
+        sync(&inst, 0).await;
+        assert_eq!(inst.user("fay@acme.example").await["title"], title);
+        assert_eq!(manager().await, "z@acme.example");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f89_a_user_name_that_somebody_gets_later_is_his() {
+    let inst = staffed(&["7,z@acme.example,,Clerk,", "9,fay@acme.example,,Clerk,z@acme.example"]).await;
+    inst.usher(&["users", "erase", "z@acme.example", "--yes"]).await.ended(0);
+    sync(&inst, 0).await;
+    let manager = async || inst.user("fay@acme.example").await["manager"].clone();
+    assert_eq!(manager().await, Value::Null);
+    assert_eq!(found(&inst, &["z@acme"]).await, Vec::<String>::new());
+    staff(
+        &inst,
+        &["7,z@acme.example,,Clerk,", "8,z@acme.example,,Clerk,", "9,fay@acme.example,,Clerk,z@acme.example"],
+    )
+    .await;
+    sync(&inst, 0).await;
+    assert_eq!(inst.user("fay@acme.example").await["manager"]["displayName"], "z@acme.example");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f89_what_others_were_and_odd_names_are_searched_too() {
+    let inst = staffed(&[]).await;
+    let name = "zé\"b\\x@acme.example";
+    inst.usher(&["users", "add", name]).await.ended(0);
+    inst.usher(&["users", "set", "dan@acme.example", "nickName=wie ZÉ\"B\\X@acme.example"]).await.ended(0);
+    inst.usher(&["users", "set", "dan@acme.example", "nickName="]).await.ended(0);
+    inst.usher(&["users", "set", "eve@acme.example", &format!("nickName={name}")]).await.ended(0);
+    // Contains his name, and isn't his.
+    inst.usher(&["users", "set", "cat@acme.example", &format!("nickName=a{name}")]).await.ended(0);
+    let erased = inst.json(0, &["users", "erase", name, "--yes"]).await;
+    let remains: Vec<_> = erased["remains"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|place| (place["in"].as_str().unwrap(), place["count"].as_i64().unwrap()))
+        .collect();
+    assert_eq!(
+        remains,
+        [
+            ("attributes of other people", 1),
+            ("attributes of other people as they were", 1),
+            ("changes of others", 3)
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f89_a_manager_who_isnt_in_is_erased_from_notes() {
+    let inst = staffed(&[]).await;
+    inst.usher(&["policy", "add", "deny-list", "--set", "entries=@other.example"]).await.ended(0);
+    let rows = ["4711-quark,boss@other.example,,Boss,", "9,fay@acme.example,,Clerk,4711-quark"];
+    staff(&inst, &rows).await;
+    let report = sync(&inst, 0).await;
+    assert!(t1::notes(&report).contains("until he is: \"4711-quark\""), "{report:#}");
+    inst.usher(&["users", "erase", "4711-quark", "--yes"]).await.ended(0);
+    assert_eq!(found(&inst, &["4711-quark", "boss@other"]).await, Vec::<String>::new());
+    sync(&inst, 0).await;
+    assert_eq!(found(&inst, &["4711-quark", "boss@other"]).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f89_reads_that_were_left_open_begin_again_when_tombstones_go() {
+    let inst = lived().await;
+    let erased = inst.json(0, &["users", "erase", "emp-4711-xq", "--yes"]).await;
+    inst.json(0, &["plan"]).await;
+    inst.usher(&["users", "erase", "--forget", &erased["run"].to_string()]).await.ended(0);
+    let beside = inst.beside().await;
+    let open =
+        beside.number("SELECT (SELECT COUNT(*) FROM reads) + (SELECT COUNT(*) FROM staged_users)").await;
+    beside.close().await;
+    assert_eq!(open, 0);
+    assert_eq!(sync(&inst, 0).await["users"]["created"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f89_a_sources_own_id_that_looks_like_a_tombstone_is_nobodys() {
+    let inst = staffed(&["erased:7,z@acme.example,,Clerk,"]).await;
+    let report = sync(&inst, 0).await;
+    assert_eq!(report["users"]["skipped"], 0, "{report:#}");
+    inst.usher(&["users", "erase", "z@acme.example", "--yes"]).await.ended(0);
+    staff(&inst, &["erased:7,z@acme.example,,Clerk,", "erased:8,y@acme.example,,Clerk,"]).await;
+    let report = sync(&inst, 0).await;
+    assert_eq!(
+        (&report["users"]["skipped"], &report["users"]["created"]),
+        (&json!(1), &json!(1)),
+        "{report:#}"
+    );
+    // Seen again as it was.
+    staff(
+        &inst,
+        &["erased:7,z@acme.example,,Clerk,", "erased:8,y@acme.example,,Clerk,", "10,x@acme.example,,,"],
+    )
+    .await;
+    assert_eq!(sync(&inst, 0).await["users"]["skipped"], 1);
+}

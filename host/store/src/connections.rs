@@ -2,6 +2,7 @@
 
 use crate::database::{Write, document, page, rows, text};
 use crate::edits::By;
+use crate::reads::{Reads, drop_reads};
 use crate::runs::Intent;
 use crate::{Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -227,17 +228,8 @@ impl Store {
             .bind(since)
             .execute(&mut **write)
             .await?;
+        drop_reads(write, connection.tenant, Reads::Of(connection.id)).await?;
         for sql in [
-            "DELETE FROM staged_users WHERE tenant = $1
-                AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2)",
-            "DELETE FROM staged_groups WHERE tenant = $1
-                AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2)",
-            "DELETE FROM staged_members WHERE tenant = $1
-                AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2)",
-            "DELETE FROM staged_slices WHERE tenant = $1
-                AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2)",
-            "DELETE FROM staged_unknown WHERE tenant = $1
-                AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2)",
             "UPDATE users SET origin = NULL, edited = 0 WHERE tenant = $1 AND origin = $2",
             "UPDATE groups SET origin = NULL, edited = 0 WHERE tenant = $1 AND origin = $2",
             "DELETE FROM memberships WHERE tenant = $1 AND owner = $2",

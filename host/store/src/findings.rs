@@ -5,6 +5,9 @@ use crate::error::StoreError;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
+/// How a note begins that names managers who aren't in; what follows, behind a colon, are their ids or userNames.
+pub const NO_MANAGER: &str = "a manager who isn't in, with none until he is";
+
 /// How a finding stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -130,7 +130,8 @@ impl Store {
             }
             _ => None,
         };
-        drop_overlays(&mut write, tenant, connection, open.as_ref().map_or(0, |open| open.read.id)).await?;
+        let but = open.as_ref().map_or(0, |open| open.read.id);
+        drop_reads(&mut write, tenant, Reads::But(connection, but)).await?;
         let open = match open {
             Some(open) => open,
             None => {
@@ -190,9 +191,30 @@ impl Store {
     }
 }
 
-async fn drop_overlays(write: &mut Write, tenant: i64, connection: i64, but: i64) -> Result<(), StoreError> {
-    let these = "SELECT id FROM reads WHERE tenant = $1 AND connection = $2 AND id <> $3";
-    for table in ["staged_users", "staged_groups", "staged_members"] {
+/// Which reads are meant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reads {
+    /// All of the tenant's.
+    All,
+    /// Those of a connection.
+    Of(i64),
+    /// Those of a connection but one.
+    But(i64, i64),
+    /// Those that were begun at a moment or before.
+    BegunBy(i64),
+}
+
+/// Drops reads with their overlays; gives how many there were.
+pub(crate) async fn drop_reads(write: &mut Write, tenant: i64, reads: Reads) -> Result<u64, StoreError> {
+    let (which, one, but) = match reads {
+        Reads::All => ("connection <> $2", 0, 0),
+        Reads::Of(connection) => ("connection = $2", connection, 0),
+        Reads::But(connection, read) => ("connection = $2", connection, read),
+        Reads::BegunBy(moment) => ("started_at <= $2", moment, 0),
+    };
+    let which = format!("tenant = $1 AND {which} AND id <> $3");
+    let these = format!("SELECT id FROM reads WHERE {which}");
+    for table in ["staged_users", "staged_groups", "staged_members", "staged_slices", "staged_unknown"] {
         // SQLite lets go of a whole table at once, of rows one by one. An overlay is mostly the only one that there is.
         let alone = write.engine() == Engine::Sqlite && {
             let ends = |order: &str| {
@@ -203,30 +225,23 @@ async fn drop_overlays(write: &mut Write, tenant: i64, connection: i64, but: i64
                 "SELECT 1 FROM ({first}) a JOIN ({last}) b ON b.tenant = a.tenant AND b.read = a.read
                  WHERE a.tenant = $1 AND a.read IN ({these})"
             );
-            let row = write.query(sql).bind(tenant).bind(connection).bind(but).fetch_optional(&mut **write);
+            let row = write.query(sql).bind(tenant).bind(one).bind(but).fetch_optional(&mut **write);
             row.await?.is_some()
         };
         if alone {
             write.query(format!("DELETE FROM {table}")).execute(&mut **write).await?;
         } else {
             let sql = format!("DELETE FROM {table} WHERE tenant = $1 AND read IN ({these})");
-            write.query(sql).bind(tenant).bind(connection).bind(but).execute(&mut **write).await?;
+            write.query(sql).bind(tenant).bind(one).bind(but).execute(&mut **write).await?;
         }
     }
-    for sql in [
-        "DELETE FROM staged_slices WHERE tenant = $1
-            AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2 AND id <> $3)",
-        "DELETE FROM staged_unknown WHERE tenant = $1
-            AND read IN (SELECT id FROM reads WHERE tenant = $1 AND connection = $2 AND id <> $3)",
-        "DELETE FROM reads WHERE tenant = $1 AND connection = $2 AND id <> $3",
-    ] {
-        write.query(sql).bind(tenant).bind(connection).bind(but).execute(&mut **write).await?;
-    }
-    Ok(())
+    let gone = write.query(format!("DELETE FROM reads WHERE {which}"));
+    Ok(gone.bind(tenant).bind(one).bind(but).execute(&mut **write).await?.rows_affected())
 }
 
 pub(crate) async fn drop_overlay(write: &mut Write, read: Read) -> Result<(), StoreError> {
-    drop_overlays(write, read.tenant, read.connection, 0).await
+    drop_reads(write, read.tenant, Reads::Of(read.connection)).await?;
+    Ok(())
 }
 
 /// What is known of a record while its source is read.
@@ -301,6 +316,21 @@ impl Staging {
             .await?;
         let page: Vec<(String, Option<String>, Option<String>)> = crate::database::page(&row)?;
         Ok(page.into_iter().map(|(id, hash, raw)| (id, Known { hash, raw })).collect())
+    }
+
+    /// Which of these folded userNames somebody in the directory has.
+    pub async fn held_names(&mut self, keys: &BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
+        let row = self
+            .write
+            .query(
+                "SELECT json_group_array(user_name_key) FROM users
+                 WHERE tenant = $1 AND user_name_key IN (SELECT value FROM json_each($2))",
+            )
+            .bind(self.read.tenant)
+            .bind(rows(keys)?)
+            .fetch_one(&mut *self.write)
+            .await?;
+        Ok(crate::database::page(&row)?.into_iter().collect())
     }
 
     /// Stages users. What comes later about the same user replaces what came earlier.

@@ -1,5 +1,6 @@
 //! Tenants.
 
+use crate::reads::{Reads, drop_reads};
 use crate::{Store, StoreError};
 use sqlx::Row;
 
@@ -47,16 +48,9 @@ impl Store {
     pub async fn remove_tenant(&self, tenant: &Tenant) -> Result<(), StoreError> {
         let mut write = self.write_alone(tenant.id).await?;
         Self::nobody_runs(&mut write, tenant.id).await?;
-        for staged in [
-            "DELETE FROM staged_users WHERE tenant = $1",
-            "DELETE FROM staged_groups WHERE tenant = $1",
-            "DELETE FROM staged_members WHERE tenant = $1",
-            "DELETE FROM staged_slices WHERE tenant = $1",
-            "DELETE FROM staged_unknown WHERE tenant = $1",
-            "DELETE FROM manual_addresses WHERE tenant = $1",
-            "DELETE FROM tenants WHERE id = $1",
-        ] {
-            self.query(staged).bind(tenant.id).execute(&mut *write).await?;
+        drop_reads(&mut write, tenant.id, Reads::All).await?;
+        for sql in ["DELETE FROM manual_addresses WHERE tenant = $1", "DELETE FROM tenants WHERE id = $1"] {
+            self.query(sql).bind(tenant.id).execute(&mut *write).await?;
         }
         write.commit().await?;
         Ok(())

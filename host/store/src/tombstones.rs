@@ -5,6 +5,7 @@
 
 use crate::database::{Store, Write, rows};
 use crate::error::StoreError;
+use crate::reads::{Reads, drop_reads};
 use crate::vault::VaultKey;
 use sqlx::Row;
 use std::collections::BTreeSet;
@@ -55,11 +56,8 @@ impl Tombstones {
         self.ids.contains(&mark).then(|| format!("{VEIL}{mark}"))
     }
 
-    /// Whether somebody who was erased is meant, by source id or userName.
-    pub fn names(&self, who: &str) -> bool {
-        if self.veil(who).is_some() {
-            return true;
-        }
+    /// Whether somebody who was erased was called so. Somebody else may be by now: [`Staging::held_names`](crate::Staging::held_names) tells.
+    pub fn named(&self, who: &str) -> bool {
         let Some(key) = self.key.as_ref().filter(|_| !self.names.is_empty()) else { return false };
         name_mark(key, self.tenant, who).is_ok_and(|mark| self.names.contains(&mark))
     }
@@ -157,15 +155,19 @@ impl Store {
     pub async fn forget_tombstones(&self, tenant: i64, erasure: i64) -> Result<(), StoreError> {
         let mut write = self.write_alone(tenant).await?;
         Self::nobody_runs(&mut write, tenant).await?;
-        write
+        let known = write
             .query(
                 "UPDATE connections SET cursor = NULL WHERE tenant = $1 AND id IN (
-                     SELECT t.connection FROM tombstones t WHERE t.tenant = $1 AND t.erasure = $2)",
+                     SELECT t.connection FROM tombstones t WHERE t.tenant = $1 AND t.erasure = $2) RETURNING id",
             )
             .bind(tenant)
             .bind(erasure)
-            .execute(&mut *write)
+            .fetch_all(&mut *write)
             .await?;
+        // A read that was left open has passed him over already.
+        for row in &known {
+            drop_reads(&mut write, tenant, Reads::Of(row.try_get(0)?)).await?;
+        }
         let gone = write
             .query("DELETE FROM tombstones WHERE tenant = $1 AND erasure = $2")
             .bind(tenant)
@@ -182,11 +184,13 @@ impl Store {
     pub async fn count_erased(&self, read: crate::reads::Read) -> Result<u64, StoreError> {
         let row = self
             .query(
-                "SELECT COUNT(*) FROM staged_users WHERE tenant = $1 AND read = $2 AND op = 0 AND source_id LIKE $3 || '%'",
+                "SELECT COUNT(*) FROM staged_users WHERE tenant = $1 AND read = $2 AND op = 0 AND source_id IN (
+                     SELECT $3 || t.mark FROM tombstones t WHERE t.tenant = $1 AND t.connection = $4)",
             )
             .bind(read.tenant)
             .bind(read.id)
             .bind(VEIL)
+            .bind(read.connection)
             .fetch_one(self.pool())
             .await?;
         Ok(u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0))

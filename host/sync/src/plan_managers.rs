@@ -7,7 +7,7 @@ use crate::plan_records::PlannedUser;
 use std::collections::{BTreeMap, BTreeSet};
 use usher_model::{MANAGER, fold};
 use usher_planner::{Action, Change, Changes, LEAVING, Line, Loss, RecordKind, differs};
-use usher_store::{LineRow, ManagerRow};
+use usher_store::{LineRow, ManagerRow, NO_MANAGER};
 
 const PAGE: i64 = 1000;
 /// Names of missing managers that a note lists, the first of all in order.
@@ -186,8 +186,9 @@ impl Without {
             users => format!("{users} users name"),
         };
         let more = if self.managers.len() < NAMED { "" } else { " …" };
-        let names: Vec<_> = self.managers.into_iter().collect();
-        Some(format!("{who} a manager who isn't in, with none until he is: {}{more}", names.join(", ")))
+        // As it is looked for when somebody is erased, and cut off when he is let go of.
+        let names: Vec<_> = self.managers.into_iter().map(|name| format!("\"{name}\"")).collect();
+        Some(format!("{who} {NO_MANAGER}: {}{more}", names.join(", ")))
     }
 }
 

@@ -4,7 +4,7 @@ use crate::convert;
 use crate::fault::Fault;
 use std::collections::{BTreeMap, BTreeSet};
 use usher_model::{Group, MANAGER, MemberKind, User, content_hash, fold};
-use usher_runtime::contract::model::{Group as WireGroup, ObjectRef, User as WireUser};
+use usher_runtime::contract::model::{Group as WireGroup, ObjectRef, User as WireUser, Value};
 use usher_runtime::contract::source::Change;
 use usher_store::{Known, StagedGroup, StagedMember, StagedUser, Staging, Tombstones, UnknownRecord};
 
@@ -96,6 +96,8 @@ struct Page<'a> {
     /// Groups whose list begins in this page.
     begun: BTreeSet<String>,
     unknown: Vec<UnknownRecord>,
+    /// userNames of people who were erased, folded, that somebody else has by now.
+    others: BTreeSet<String>,
     taking: Taking<'a>,
 }
 
@@ -117,9 +119,7 @@ impl Page<'_> {
         let staged = match parse(raw) {
             Some::<User>(mut user) => {
                 user.apply(convert::user_patch(change));
-                if user.text(MANAGER).is_some_and(|manager| self.taking.tombstones.names(manager)) {
-                    user.attributes.remove(MANAGER);
-                }
+                self.without_erased(&mut user);
                 put_user(&user, known.filter(|_| staged.is_none()))
             }
             None => without(
@@ -193,6 +193,18 @@ impl Page<'_> {
         true
     }
 
+    /// Takes the manager away who was erased, known by source id or by a userName that nobody has now.
+    fn without_erased(&self, user: &mut User) {
+        let erased = |manager: &str| {
+            let tombstones = self.taking.tombstones;
+            tombstones.veil(manager).is_some()
+                || (tombstones.named(manager) && !self.others.contains(&fold(manager)))
+        };
+        if user.text(MANAGER).is_some_and(erased) {
+            user.attributes.remove(MANAGER);
+        }
+    }
+
     fn take(&mut self, change: Change) -> Result<(), Fault> {
         // A full read that says that something is gone is the plugin's fault, whoever it is.
         let wrong = matches!(change, Change::UserGone(_)) && !self.taking.incremental;
@@ -202,9 +214,7 @@ impl Page<'_> {
         match change {
             Change::User(user) => {
                 let mut user = convert::user(user);
-                if user.text(MANAGER).is_some_and(|manager| self.taking.tombstones.names(manager)) {
-                    user.attributes.remove(MANAGER);
-                }
+                self.without_erased(&mut user);
                 let known = self.known_users.get(&user.id).filter(|_| !self.users.contains_key(&user.id));
                 self.users.insert(user.id.clone(), put_user(&user, known));
             }
@@ -263,6 +273,33 @@ impl Page<'_> {
     }
 }
 
+/// Which userNames of people who were erased name somebody else: in the directory, or in this page.
+async fn others(
+    staging: &mut Staging,
+    taking: Taking<'_>,
+    changes: &[Change],
+) -> Result<BTreeSet<String>, Fault> {
+    let users = || {
+        changes.iter().filter_map(|change| match change {
+            Change::User(user) | Change::UserPatch(user) => Some(user),
+            _ => None,
+        })
+    };
+    let managers = users().flat_map(|user| &user.attributes).filter_map(|(name, value)| match value {
+        Value::Text(manager) if name == MANAGER && taking.tombstones.named(manager) => Some(fold(manager)),
+        _ => None,
+    });
+    let managers: BTreeSet<_> = managers.collect();
+    if managers.is_empty() {
+        return Ok(managers);
+    }
+    let mut others = staging.held_names(&managers).await?;
+    let here = users().filter(|user| taking.tombstones.veil(&user.id).is_none());
+    let here = here.filter_map(|user| user.user_name.as_deref().map(fold));
+    others.extend(here.filter(|name| managers.contains(name)));
+    Ok(others)
+}
+
 /// Puts the changes of one page into the overlay, in their order.
 pub async fn stage(staging: &mut Staging, taking: Taking<'_>, changes: Vec<Change>) -> Result<(), Fault> {
     let mut user_ids = BTreeSet::new();
@@ -293,6 +330,7 @@ pub async fn stage(staging: &mut Staging, taking: Taking<'_>, changes: Vec<Chang
         if group_ids.is_empty() { BTreeMap::new() } else { staging.known_groups(&group_ids).await? };
     let listed: Vec<_> = listed.into_iter().collect();
     let open = if listed.is_empty() { BTreeSet::new() } else { staging.open_lists(&listed).await? };
+    let others = others(staging, taking, &changes).await?;
     let mut page = Page {
         known_users,
         known_groups,
@@ -303,6 +341,7 @@ pub async fn stage(staging: &mut Staging, taking: Taking<'_>, changes: Vec<Chang
         open,
         begun: BTreeSet::new(),
         unknown: Vec::new(),
+        others,
         taking,
     };
     for change in changes {

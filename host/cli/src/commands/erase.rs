@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::error::{CliError, Status};
 use crate::show;
 use serde_json::json;
-use usher_store::{Engine, Erased, Erasing, Store, View};
+use usher_store::{Engine, Erased, Erasing, Record, Store, VaultKey, View};
 
 /// What was asked for.
 pub struct Asked {
@@ -27,8 +27,9 @@ pub async fn erase(asked: Asked, context: &mut Context) -> Result<Status, CliErr
     }
     let who = asked.who.unwrap_or_default();
     let (tenant, store) = (context.tenant().await?, context.store().await?);
-    let erasing = meant(&store, tenant.id, &who, asked.connection.as_deref()).await?;
-    let (key, by) = (context.key()?, context.by().await?);
+    let key = context.key()?;
+    let erasing = meant(context, &store, (tenant.id, &key), &who, asked.connection.as_deref()).await?;
+    let by = context.by().await?;
     let would = store.would_erase(by, &key, &erasing).await?;
     let name = would.name.clone().unwrap_or_else(|| who.clone());
     if !context.console.is_json() {
@@ -63,7 +64,7 @@ pub async fn erase(asked: Asked, context: &mut Context) -> Result<Status, CliErr
         context.console.json(&json!({
             "run": erased.run, "records": erased.records, "memberships": erased.memberships, "links": erased.links,
             "past": erased.past, "lines": erased.lines, "mirrored": erased.mirrored, "mentions": erased.mentions,
-            "tombstones": erased.sources.len(), "remains": remains, "left_in_files": left,
+            "people": erased.people.len(), "tombstones": erased.sources.len(), "remains": remains, "left_in_files": left,
         }));
         return Ok(Status::Done);
     }
@@ -86,8 +87,13 @@ pub async fn erase(asked: Asked, context: &mut Context) -> Result<Status, CliErr
 fn shown(context: &mut Context, name: &str, would: &Erased) {
     let heading = context.console.tone(Tone::Strong, name);
     context.console.line(heading);
+    if would.people.len() > 1 {
+        for record in &would.people {
+            context.console.line(format!("  his record {}", told(record)));
+        }
+    }
     for (count, what) in [
-        (would.records, "record in the directory"),
+        (would.records, "records in the directory"),
         (would.memberships, "memberships"),
         (would.links, "links to sources"),
         (would.past, "rows of the directory as it was"),
@@ -111,15 +117,20 @@ fn shown(context: &mut Context, name: &str, would: &Erased) {
 }
 
 /// Who is meant: in the directory, once in it, or only at a source.
-async fn meant(store: &Store, tenant: i64, who: &str, connection: Option<&str>) -> Result<Erasing, CliError> {
+async fn meant(
+    context: &mut Context,
+    store: &Store,
+    (tenant, key): (i64, &VaultKey),
+    who: &str,
+    connection: Option<&str>,
+) -> Result<Erasing, CliError> {
+    let mut once = Vec::new();
     if connection.is_none() {
         if !store.find_users(tenant, View::NOW, who).await?.is_empty() {
             let user = super::users::one(store, tenant, View::NOW, who).await?;
             return Ok(Erasing { record: Some(user.id), sources: Vec::new() });
         }
-        if let Some(record) = store.record_once(tenant, who).await? {
-            return Ok(Erasing { record: Some(record), sources: Vec::new() });
-        }
+        once = store.people_once(tenant, who).await?;
     }
     let mut found = Vec::new();
     for of in store.connections(tenant).await? {
@@ -134,22 +145,43 @@ async fn meant(store: &Store, tenant: i64, who: &str, connection: Option<&str>) 
             }
         }
     }
-    match found.as_slice() {
-        [] => Err(CliError::usage(
+    // A source may still have who was in the directory.
+    if let [record] = once.as_slice() {
+        let erasing = Erasing { record: Some(record.id.clone()), sources: Vec::new() };
+        let his = store.would_erase(context.by().await?, key, &erasing).await?;
+        found.retain(|(_, name, id, _)| !his.sources.contains(&(name.clone(), id.clone())));
+        if found.is_empty() {
+            return Ok(erasing);
+        }
+    }
+    match (once.as_slice(), found.as_slice()) {
+        ([], []) => Err(CliError::usage(
             format!("nobody in the directory, in its history or at a source is {who}"),
             "check the spelling; somebody whom no run has read isn't known here",
         )),
-        [(connection, _, id, record)] => {
+        ([], [(connection, _, id, record)]) => {
             Ok(Erasing { record: record.clone(), sources: vec![(*connection, id.clone())] })
         }
-        several => {
-            let names: Vec<_> = several.iter().map(|(_, name, id, _)| format!("{id} of {name}")).collect();
+        (records, sources) => {
+            let records = records.iter().map(told);
+            let sources = sources.iter().map(|(_, name, id, _)| format!("record {id} of {name}"));
+            let names: Vec<_> = records.chain(sources).collect();
             Err(CliError::usage(
-                format!("{who} may be any of the records {}", names.join(", ")),
-                "say which by source id, with --connection NAME",
+                format!("{who} may be any of {}", names.join("; ")),
+                "say which by the directory's id, or by source id with --connection NAME",
             ))
         }
     }
+}
+
+/// A record of the directory, for telling it from others.
+fn told(record: &Record) -> String {
+    let until = match (record.here, record.until) {
+        (true, _) => "in the directory".to_owned(),
+        (false, Some(moment)) => format!("in the directory until {}", show::time(moment)),
+        (false, None) => "once in the directory".to_owned(),
+    };
+    format!("{} ({}, {until})", record.id, record.user_name)
 }
 
 async fn list(context: &mut Context) -> Result<Status, CliError> {

@@ -4,27 +4,34 @@
 //! names nobody. What others' records say of him goes too: whose manager he is, and his name in sentences. What can't be told from somebody else's
 //! words — settings of policies, what plugins keep, free attributes of others — is counted, and stays.
 
+mod finding;
+mod meant;
 mod words;
 
+pub use meant::Record;
+
 use crate::database::{Store, Write, document, page, rows, text};
-use crate::dialect::Engine;
+use crate::dialect::{Engine, Statement};
 use crate::edits::{By, Edit};
 use crate::error::StoreError;
+use crate::reads::{Reads, drop_reads};
 use crate::runs::Intent;
 use crate::tombstones;
 use crate::vault::VaultKey;
+use meant::Sources;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use sqlx::{Executor, Row};
 use std::collections::BTreeSet;
-use usher_model::{Attributes, MANAGER, User, content_hash, fold};
+use usher_model::{MANAGER, User, content_hash, fold};
 use usher_planner::{Change, Changes};
-use words::{ERASED, Words};
+use words::{ERASED, Needle, Words};
 
 /// Who is to be erased.
 #[derive(Clone, Debug)]
 pub struct Erasing {
-    /// The directory's id, if he is or was in it.
+    /// The directory's id of one of his records, if he is or was in it. The others are found.
     pub record: Option<String>,
     /// Records of sources that are his besides those he is linked to: connection and source id.
     pub sources: Vec<(i64, String)>,
@@ -42,7 +49,10 @@ pub struct Erased {
     /// Records of sources that stay out: connection and source id.
     #[serde(skip)]
     pub sources: Vec<(String, String)>,
-    /// 1 if he is in the directory.
+    /// The records that he has or had in the directory, the newest last.
+    #[serde(skip)]
+    pub people: Vec<Record>,
+    /// His records in the directory: 1, if he is in it.
     pub records: u64,
     /// His memberships.
     pub memberships: u64,
@@ -61,25 +71,35 @@ pub struct Erased {
 }
 
 /// Where others may have written of him.
-const OTHERS: [(&str, &str, &str); 8] = [
+const OTHERS: [(&str, &str, &str); 12] = [
     ("settings of policies", "policies", "settings"),
     ("what plugins keep", "plugin_storage", "value"),
     ("settings of connections", "connections", "settings"),
     ("rules of connections", "connections", "rules"),
+    ("settings that runs stood on", "runs", "stood_on"),
     ("attributes of other people", "users", "attributes"),
+    ("attributes of other people as they were", "users_was", "attributes"),
     ("attributes of groups", "groups", "attributes"),
+    ("attributes of groups as they were", "groups_was", "attributes"),
+    ("changes of others", "lines", "changes"),
     ("what sources say of other people", "mirror_users", "raw"),
     ("what sources say of groups", "mirror_groups", "raw"),
 ];
 
-type Sources = BTreeSet<(i64, String)>;
+/// Pairs of a connection and a source id, from a page.
+const PAIRS: &str = "SELECT CAST(j.value->>0 AS BIGINT), j.value->>1 FROM json_each($2) j";
 
 struct Eraser<'a> {
     write: &'a mut Write,
     tenant: i64,
-    /// Empty where there is none: no record has such an id.
-    record: String,
+    /// All of his in the directory, now and before.
+    records: BTreeSet<String>,
+    /// What sources have of him.
     sources: Sources,
+    /// What sources gave him under, and nobody else ever.
+    alone: Sources,
+    /// What sources gave him under, and others before or after him.
+    shared: Sources,
     words: Words,
     erased: Erased,
 }
@@ -130,199 +150,102 @@ fn of_changes(changes: &str, words: &Words) -> Option<String> {
     changed.then(|| serde_json::to_string(&changes).unwrap_or_default())
 }
 
+/// Where something may stand in a column.
+fn stands_in(column: &str) -> String {
+    format!(
+        "{column} IS NOT NULL AND (instr({column}, $2) > 0 OR instr({column}, $3) > 0 OR instr(lower({column}), $4) > 0)"
+    )
+}
+
 fn of_sentence(sentence: &str, words: &Words) -> Option<String> {
     words.taken_from(sentence)
 }
 
 impl Eraser<'_> {
-    /// A statement with the tenant and the record.
-    async fn of_record(&mut self, sql: String) -> Result<u64, StoreError> {
-        let query = self.write.query(sql).bind(self.tenant).bind(&self.record);
+    /// A statement with the tenant and, as a page of texts, what is looked for.
+    async fn of_texts(&mut self, sql: String, texts: &impl Serialize) -> Result<u64, StoreError> {
+        let query = self.write.query(sql).bind(self.tenant).bind(rows(texts)?);
         Ok(query.execute(&mut **self.write).await?.rows_affected())
     }
 
-    /// A statement with the tenant and, as pages of pairs, the records of sources.
-    async fn of_sources(&mut self, sql: String) -> Result<u64, StoreError> {
-        let query = self.write.query(sql).bind(self.tenant).bind(rows(&self.sources)?);
+    /// A statement with the tenant and his records.
+    async fn of_records(&mut self, sql: String) -> Result<u64, StoreError> {
+        let query = self.write.query(sql).bind(self.tenant).bind(rows(&self.records)?);
         Ok(query.execute(&mut **self.write).await?.rows_affected())
     }
 
-    /// Which records of sources are his. One that belongs to another record by now isn't.
-    async fn find_sources(&mut self) -> Result<(), StoreError> {
-        let row = self
-            .write
-            .query(
-                "SELECT json_group_array(json_array(connection, source_id)) FROM (
-                 SELECT l.connection, l.source_id FROM user_links l WHERE l.tenant = $1 AND l.record = $2
-                 UNION SELECT w.connection, w.source_id FROM user_links_was w WHERE w.tenant = $1 AND w.record = $2
-                   AND NOT EXISTS (SELECT 1 FROM user_links o WHERE o.tenant = $1 AND o.connection = w.connection
-                       AND o.source_id = w.source_id AND o.record <> $2))",
-            )
-            .bind(self.tenant)
-            .bind(&self.record)
-            .fetch_one(&mut **self.write)
-            .await?;
-        self.sources.extend(page::<(i64, String)>(&row)?);
-        Ok(())
+    /// One page of rows by a statement with the tenant and a page of what is looked for.
+    async fn found<T: DeserializeOwned>(
+        &mut self,
+        sql: String,
+        wanted: &impl Serialize,
+    ) -> Result<Vec<T>, StoreError> {
+        let query = self.write.query(sql).bind(self.tenant).bind(rows(wanted)?);
+        page(&query.fetch_one(&mut **self.write).await?)
     }
 
-    /// What he is and was called, in the directory, its past and its lines.
-    async fn find_words(&mut self) -> Result<(), StoreError> {
-        let row = self
-            .write
-            .query(
-                "SELECT json_group_array(json_array(user_name, attributes)) FROM (
-                 SELECT user_name, attributes FROM users WHERE tenant = $1 AND id = $2
-                 UNION ALL SELECT user_name, attributes FROM users_was WHERE tenant = $1 AND id = $2)",
-            )
-            .bind(self.tenant)
-            .bind(&self.record)
-            .fetch_one(&mut **self.write)
-            .await?;
-        for (name, attributes) in page::<(String, String)>(&row)? {
-            self.erased.name.get_or_insert_with(|| name.clone());
-            self.words.user_name(&name);
-            self.words.attributes(&document::<Attributes>(&attributes, "user")?);
-        }
-        let row = self
-            .write
-            // The first condition is said for an index.
-            .query(
-                "SELECT json_group_array(json_array(name, changes)) FROM lines
-                 WHERE tenant = $1 AND record = $2 AND kind <> 'membership' AND kind = 'user'",
-            )
-            .bind(self.tenant)
-            .bind(&self.record)
-            .fetch_one(&mut **self.write)
-            .await?;
-        for (name, changes) in page::<(String, String)>(&row)? {
-            self.words.user_name(&name);
-            for (field, Change(before, after)) in document::<Changes>(&changes, "line")? {
-                for value in [before, after].into_iter().flatten() {
-                    let Ok(value) = serde_json::from_value(value) else { continue };
-                    self.words.attributes(&Attributes::from([(field.clone(), value)]));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Who has his userName at a source and is nobody else: a newcomer who waits.
-    async fn find_namesakes(&mut self) -> Result<(), StoreError> {
-        let names: Vec<_> = self.words.user_names.iter().map(|name| fold(name)).collect();
-        let row = self
-            .write
-            .query(
-                "SELECT json_group_array(json_array(connection, source_id)) FROM mirror_users m
-                 WHERE m.tenant = $1 AND (m.user_name_key IN (SELECT value FROM json_each($2))
-                       OR lower(m.raw->>'userName') IN (SELECT value FROM json_each($2)))
-                   AND NOT EXISTS (SELECT 1 FROM user_links l WHERE l.tenant = $1 AND l.connection = m.connection
-                       AND l.source_id = m.source_id AND l.record <> $3)",
-            )
-            .bind(self.tenant)
-            .bind(rows(&names)?)
-            .bind(&self.record)
-            .fetch_one(&mut **self.write)
-            .await?;
-        self.sources.extend(page::<(i64, String)>(&row)?);
-        Ok(())
-    }
-
-    /// What his sources call him.
-    async fn find_mirrored(&mut self) -> Result<(), StoreError> {
-        let row = self
-            .write
-            .query(
-                "SELECT json_group_array(raw) FROM (
-                 SELECT m.raw FROM json_each($2) j CROSS JOIN mirror_users m
-                 WHERE m.tenant = $1 AND m.connection = CAST(j.value->>0 AS BIGINT) AND m.source_id = j.value->>1 AND m.raw IS NOT NULL
-                 UNION ALL SELECT s.raw FROM json_each($2) j CROSS JOIN reads r CROSS JOIN staged_users s
-                 WHERE r.tenant = $1 AND r.connection = CAST(j.value->>0 AS BIGINT) AND s.tenant = $1 AND s.read = r.id
-                   AND s.source_id = j.value->>1 AND s.raw IS NOT NULL)",
-            )
-            .bind(self.tenant)
-            .bind(rows(&self.sources)?)
-            .fetch_one(&mut **self.write)
-            .await?;
-        for raw in page::<String>(&row)? {
-            let user: User = document(&raw, "user")?;
-            self.words.user(&user);
-            if let Some(name) = user.user_name {
-                self.erased.name.get_or_insert(name);
-            }
-        }
-        self.words.ids = self.sources.iter().map(|(_, id)| id.clone()).collect();
-        Ok(())
+    /// All texts that a statement with the tenant finds.
+    async fn all(&mut self, sql: &'static str) -> Result<Vec<String>, StoreError> {
+        page(&self.write.query(sql).bind(self.tenant).fetch_one(&mut **self.write).await?)
     }
 
     /// Out of the directory and its past. Triggers keep what a deletion replaces, so the past goes last.
     async fn directory(&mut self) -> Result<(), StoreError> {
+        const HIS: &str = "IN (SELECT value FROM json_each($2))";
         let go =
-            |table: &str, column: &str| format!("DELETE FROM {table} WHERE tenant = $1 AND {column} = $2");
-        self.erased.mentions += self
-            .of_record("UPDATE users SET manager = NULL WHERE tenant = $1 AND manager = $2".to_owned())
-            .await?;
-        self.erased.memberships = self.of_record(go("memberships", "member_id")).await?;
-        self.erased.links = self.of_record(go("user_links", "record")).await?;
-        self.of_record(go("manual_addresses", "record")).await?;
-        self.erased.records = self.of_record(go("users", "id")).await?;
-        self.of_record("UPDATE users_was SET manager = NULL WHERE tenant = $1 AND manager = $2".to_owned())
-            .await?;
+            |table: &str, column: &str| format!("DELETE FROM {table} WHERE tenant = $1 AND {column} {HIS}");
+        let unmanaged = |table: &str| {
+            format!("UPDATE {table} SET manager = NULL WHERE tenant = $1 AND manager {HIS} AND id NOT {HIS}")
+        };
+        self.erased.mentions += self.of_records(unmanaged("users")).await?;
+        self.erased.memberships = self.of_records(go("memberships", "member_id")).await?;
+        self.erased.links = self.of_records(go("user_links", "record")).await?;
+        self.of_records(go("manual_addresses", "record")).await?;
+        self.erased.records = self.of_records(go("users", "id")).await?;
+        self.of_records(unmanaged("users_was")).await?;
         for (table, column) in
             [("memberships_was", "member_id"), ("user_links_was", "record"), ("users_was", "id")]
         {
-            self.erased.past += self.of_record(go(table, column)).await?;
+            self.erased.past += self.of_records(go(table, column)).await?;
         }
-        self.erased.past += self
-            .of_sources(
-                "DELETE FROM user_links_was WHERE tenant = $1 AND (connection, source_id) IN (
-                     SELECT CAST(j.value->>0 AS BIGINT), j.value->>1 FROM json_each($2) j)"
-                    .to_owned(),
-            )
-            .await?;
         Ok(())
     }
 
     /// Out of mirrors and overlays. Reads that were left open begin again.
     async fn sources(&mut self) -> Result<(), StoreError> {
-        let pairs = "SELECT CAST(j.value->>0 AS BIGINT), j.value->>1 FROM json_each($2) j";
+        let sources = self.sources.clone();
         for sql in [
-            format!("DELETE FROM mirror_users WHERE tenant = $1 AND (connection, source_id) IN ({pairs})"),
+            format!("DELETE FROM mirror_users WHERE tenant = $1 AND (connection, source_id) IN ({PAIRS})"),
             format!(
-                "DELETE FROM mirror_members WHERE tenant = $1 AND kind = 'user' AND (connection, member_id) IN ({pairs})"
+                "DELETE FROM mirror_members WHERE tenant = $1 AND kind = 'user' AND (connection, member_id) IN ({PAIRS})"
             ),
         ] {
-            self.erased.mirrored += self.of_sources(sql).await?;
+            self.erased.mirrored += self.of_texts(sql, &sources).await?;
         }
-        for table in
-            ["staged_users", "staged_groups", "staged_members", "staged_slices", "staged_unknown", "reads"]
-        {
-            let sql = format!("DELETE FROM {table} WHERE tenant = $1");
-            self.write.query(sql).bind(self.tenant).execute(&mut **self.write).await?;
-        }
-        let named: Vec<_> = self
-            .words
-            .ids
-            .iter()
-            .cloned()
-            .chain(self.words.user_names.iter().flat_map(|name| [name.clone(), fold(name)]))
-            .collect();
-        let row = self
-            .write
-            .query(
-                "SELECT json_group_array(json_array(connection, source_id, raw)) FROM mirror_users
-                 WHERE tenant = $1 AND (raw->'attributes'->>'manager' IN (SELECT value FROM json_each($2))
-                     OR lower(raw->'attributes'->>'manager') IN (SELECT value FROM json_each($2)))",
+        drop_reads(self.write, self.tenant, Reads::All).await?;
+        let managers: Vec<String> = self
+            .all(
+                "SELECT json_group_array(manager) FROM (SELECT DISTINCT raw->'attributes'->>'manager' AS manager
+                 FROM mirror_users WHERE tenant = $1 AND raw->'attributes'->>'manager' IS NOT NULL)",
             )
-            .bind(self.tenant)
-            .bind(rows(&named)?)
-            .fetch_one(&mut **self.write)
             .await?;
-        for (connection, id, raw) in page::<(i64, String, String)>(&row)? {
+        let named: Vec<_> = managers
+            .into_iter()
+            .filter(|manager| self.words.ids.contains(manager) || self.words.is_user_name(manager))
+            .collect();
+        let found: Vec<(i64, String, String)> = self
+            .found(
+                "SELECT json_group_array(json_array(connection, source_id, raw)) FROM mirror_users
+                 WHERE tenant = $1 AND raw->'attributes'->>'manager' IN (SELECT value FROM json_each($2))"
+                    .to_owned(),
+                &named,
+            )
+            .await?;
+        for (connection, id, raw) in found {
             let mut user: User = document(&raw, "user")?;
             let Some(manager) = user.text(MANAGER).map(str::to_owned) else { continue };
             // The same id at another source is somebody else's.
-            if !self.words.is_user_name(&manager) && !self.sources.contains(&(connection, manager)) {
+            if !self.words.is_user_name(&manager) && !sources.contains(&(connection, manager)) {
                 continue;
             }
             user.attributes.remove(MANAGER);
@@ -346,39 +269,56 @@ impl Eraser<'_> {
 
     /// Out of plans and history.
     async fn lines(&mut self) -> Result<(), StoreError> {
-        let run = |table: &str| {
+        for sql in [
+            // The first condition is said for an index.
+            "DELETE FROM lines WHERE tenant = $1 AND kind <> 'membership' AND kind = 'user' AND record IN (SELECT value FROM json_each($2))",
+            "DELETE FROM lines WHERE tenant = $1 AND kind = 'membership' AND member IN (SELECT value FROM json_each($2))",
+            "DELETE FROM findings WHERE tenant = $1 AND kind = 'user' AND source_id IN (SELECT value FROM json_each($2))",
+        ] {
+            self.erased.lines += self.of_records(sql.to_owned()).await?;
+        }
+        let (alone, shared) = (self.alone.clone(), self.shared.clone());
+        let of = |table: &str| {
             format!("(SELECT r.connection FROM runs r WHERE r.tenant = $1 AND r.id = {table}.run)")
         };
-        let pairs = "SELECT CAST(j.value->>0 AS BIGINT), j.value->>1 FROM json_each($2) j";
-        let member = pairs.replace("j.value->>1", "'u:' || (j.value->>1)");
-        let of_record = [
-            "DELETE FROM lines WHERE tenant = $1 AND kind = 'user' AND record = $2",
-            "DELETE FROM lines WHERE tenant = $1 AND kind = 'membership' AND member = $2",
-            "DELETE FROM findings WHERE tenant = $1 AND kind = 'user' AND source_id = $2",
-        ];
-        for sql in of_record {
-            self.erased.lines += self.of_record(sql.to_owned()).await?;
+        let member = PAIRS.replace("j.value->>1", "'u:' || (j.value->>1)");
+        let users = format!("tenant = $1 AND kind = 'user' AND ({}, source_id) IN ({PAIRS})", of("lines"));
+        let members =
+            format!("tenant = $1 AND kind = 'membership' AND ({}, member_id) IN ({member})", of("lines"));
+        let findings =
+            format!("tenant = $1 AND kind = 'user' AND ({}, source_id) IN ({PAIRS})", of("findings"));
+        for (table, which) in [("lines", &users), ("lines", &members), ("findings", &findings)] {
+            let sql = format!("DELETE FROM {table} WHERE {which}");
+            self.erased.lines += self.of_texts(sql, &alone).await?;
         }
-        for sql in [
-            format!(
-                "DELETE FROM lines WHERE tenant = $1 AND kind = 'user' AND ({}, source_id) IN ({pairs})",
-                run("lines")
-            ),
-            format!(
-                "DELETE FROM lines WHERE tenant = $1 AND kind = 'membership' AND ({}, member_id) IN ({member})",
-                run("lines")
-            ),
-            format!(
-                "DELETE FROM findings WHERE tenant = $1 AND kind = 'user' AND ({}, source_id) IN ({pairs})",
-                run("findings")
-            ),
-        ] {
-            self.erased.lines += self.of_sources(sql).await?;
+        // Under a key that others had too, what was planned for him and never done is told by his name.
+        for which in [&users, &members] {
+            let sql = format!(
+                "SELECT json_group_array(json_array(run, kind, source_id, member_id, name)) FROM lines WHERE {which}"
+            );
+            let lines: Vec<(i64, String, String, String, String)> = self.found(sql, &shared).await?;
+            for (run, kind, source_id, member_id, name) in lines {
+                let called = name.split(" in ").next().unwrap_or_default();
+                let called = if kind == "user" { name.as_str() } else { called };
+                if self.words.is_user_name(called) {
+                    let gone = self.write.query(
+                        "DELETE FROM lines WHERE tenant = $1 AND run = $2 AND kind = $3 AND source_id = $4 AND member_id = $5",
+                    );
+                    let gone = gone.bind(self.tenant).bind(run).bind(kind).bind(source_id).bind(member_id);
+                    self.erased.lines += gone.execute(&mut **self.write).await?.rows_affected();
+                }
+            }
         }
-        let name = "DELETE FROM findings WHERE tenant = $1 AND kind = 'user' AND lower(name) IN (SELECT value FROM json_each($2))";
-        let own: Vec<_> = self.words.own.iter().map(|name| fold(name)).collect();
-        let query = self.write.query(name).bind(self.tenant).bind(rows(&own)?);
-        self.erased.lines += query.execute(&mut **self.write).await?.rows_affected();
+        let names: Vec<String> = self
+            .all(
+                "SELECT json_group_array(name) FROM (SELECT DISTINCT name FROM findings
+                 WHERE tenant = $1 AND kind = 'user' AND name IS NOT NULL)",
+            )
+            .await?;
+        let own: BTreeSet<_> = self.words.own.iter().map(|name| fold(name)).collect();
+        let names: Vec<_> = names.into_iter().filter(|name| own.contains(&fold(name))).collect();
+        let sql = "DELETE FROM findings WHERE tenant = $1 AND kind = 'user' AND name IN (SELECT value FROM json_each($2))";
+        self.erased.lines += self.of_texts(sql.to_owned(), &names).await?;
         Ok(())
     }
 
@@ -396,11 +336,10 @@ impl Eraser<'_> {
         for (table, column, taken) in places {
             for needle in self.words.needles().collect::<Vec<_>>() {
                 let sql = format!(
-                    "SELECT json_group_array(said) FROM (SELECT DISTINCT {column} AS said FROM {table}
-                     WHERE tenant = $1 AND {column} IS NOT NULL AND (instr({column}, $2) > 0 OR instr(lower({column}), $3) > 0))"
+                    "SELECT json_group_array(said) FROM (SELECT DISTINCT {column} AS said FROM {table} WHERE tenant = $1 AND {})",
+                    stands_in(column)
                 );
-                let query = self.write.query(sql).bind(self.tenant).bind(&needle);
-                let row = query.bind(needle.to_lowercase()).fetch_one(&mut **self.write).await?;
+                let row = self.looking_for(sql, &needle).fetch_one(&mut **self.write).await?;
                 for said in page::<String>(&row)? {
                     let Some(instead) = taken(&said, &self.words) else { continue };
                     let sql = format!("UPDATE {table} SET {column} = $2 WHERE tenant = $1 AND {column} = $3");
@@ -414,67 +353,33 @@ impl Eraser<'_> {
 
     /// What stays, since it may be anybody's words.
     async fn remains(&mut self) -> Result<(), StoreError> {
+        let needles: Vec<_> = self.words.own_needles().collect();
         for (what, table, column) in OTHERS {
-            let mut found = 0;
-            for word in &self.words.own {
+            let mut most = 0;
+            for needle in &needles {
                 let sql = format!(
-                    "SELECT COUNT(*) FROM {table} WHERE tenant = $1 AND instr(lower({column}), $2) > 0"
+                    "SELECT json_group_array({column}) FROM {table} WHERE tenant = $1 AND {}",
+                    stands_in(column)
                 );
-                let query = self.write.query(sql).bind(self.tenant).bind(fold(word));
-                let row = query.fetch_one(&mut **self.write).await?;
-                found = found.max(row.try_get::<i64, _>(0)?);
+                let row = self.looking_for(sql, needle).fetch_one(&mut **self.write).await?;
+                let found = page::<String>(&row)?;
+                most = most.max(found.iter().filter(|text| self.words.own_stands_in(text)).count());
             }
-            if found > 0 {
-                self.erased.remains.push((what.to_owned(), u64::try_from(found).unwrap_or(0)));
+            if most > 0 {
+                self.erased.remains.push((what.to_owned(), u64::try_from(most).unwrap_or(0)));
             }
         }
         Ok(())
     }
+
+    /// A statement with [`stands_in`].
+    fn looking_for<'q>(&self, sql: String, needle: &Needle) -> Statement<'q> {
+        let query = self.write.query(sql).bind(self.tenant);
+        query.bind(needle.plain.clone()).bind(needle.escaped.clone()).bind(needle.part.clone())
+    }
 }
 
 impl Store {
-    /// The record that somebody who left has had, by what he was called, a source id or the record's own id.
-    pub async fn record_once(&self, tenant: i64, who: &str) -> Result<Option<String>, StoreError> {
-        if let Some(record) = self.record_once_named(tenant, who.trim()).await? {
-            return Ok(Some(record));
-        }
-        let row = self
-            .query(
-                "SELECT id FROM (
-                 SELECT w.id FROM users_was w WHERE w.tenant = $1 AND (w.id = $2 OR lower(w.user_name) = $3)
-                 UNION ALL SELECT k.record FROM user_links_was k WHERE k.tenant = $1 AND k.source_id = $2) LIMIT 1",
-            )
-            .bind(tenant)
-            .bind(who.trim())
-            .bind(fold(who))
-            .fetch_optional(self.pool())
-            .await?;
-        row.map(|row| Ok(row.try_get(0)?)).transpose()
-    }
-
-    /// Records of a connection in what test runs read and nobody applied, by source id or userName.
-    pub async fn staged_of(
-        &self,
-        tenant: i64,
-        connection: i64,
-        who: &str,
-    ) -> Result<Vec<String>, StoreError> {
-        let row = self
-            .query(
-                "SELECT json_group_array(source_id) FROM (SELECT DISTINCT s.source_id FROM reads r JOIN staged_users s
-                     ON s.tenant = $1 AND s.read = r.id
-                 WHERE r.tenant = $1 AND r.connection = $2 AND s.op <> 0
-                   AND (s.source_id = $3 OR s.user_name_key = $4 OR lower(s.raw->>'userName') = $4))",
-            )
-            .bind(tenant)
-            .bind(connection)
-            .bind(who.trim())
-            .bind(fold(who))
-            .fetch_one(self.pool())
-            .await?;
-        page(&row)
-    }
-
     /// What erasing somebody would take. Nothing is changed.
     pub async fn would_erase(
         &self,
@@ -509,16 +414,21 @@ impl Store {
         let mut eraser = Eraser {
             write: &mut edit.write,
             tenant,
-            record: erasing.record.clone().unwrap_or_default(),
+            records: BTreeSet::new(),
             sources: erasing.sources.iter().cloned().collect(),
+            alone: Sources::new(),
+            shared: Sources::new(),
             words: Words::default(),
             erased: Erased { run: edit.run, ..Erased::default() },
         };
-        eraser.find_sources().await?;
+        eraser.find_records(erasing.record.as_ref()).await?;
         eraser.find_words().await?;
         eraser.find_mirrored().await?;
+        eraser.leave_others().await?;
         eraser.find_namesakes().await?;
         eraser.find_mirrored().await?;
+        eraser.leave_others().await?;
+        eraser.find_alone().await?;
         eraser.directory().await?;
         eraser.sources().await?;
         eraser.lines().await?;

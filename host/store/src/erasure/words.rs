@@ -17,6 +17,46 @@ pub(super) struct Words {
     pub own: BTreeSet<String>,
     /// Source ids.
     pub ids: BTreeSet<String>,
+    /// The userNames that his records have, or had when they went; folded.
+    pub last: BTreeSet<String>,
+    /// E-mail addresses, folded.
+    pub mails: BTreeSet<String>,
+}
+
+/// What to look for in a column before it is looked at word by word.
+pub(super) struct Needle {
+    /// As it stands in a text.
+    pub plain: String,
+    /// As it stands in a text within a JSON document.
+    pub escaped: String,
+    /// A part of it that stands there whatever its case and however it is escaped, in lower case.
+    pub part: String,
+}
+
+/// A text as it stands within a JSON document.
+fn escaped(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned()
+}
+
+impl Needle {
+    /// Of something that has one spelling.
+    fn exact(text: String) -> Self {
+        let escaped = escaped(&text);
+        Self { part: escaped.to_lowercase(), plain: text, escaped }
+    }
+
+    /// Of a name, in any case. Engines know the lower case of ASCII alike, and of nothing else.
+    fn of(name: &str) -> Self {
+        let plain = |c: char| c.is_ascii() && !c.is_ascii_control() && !matches!(c, '"' | '\\');
+        let part = name.split(|c| !plain(c)).max_by_key(|part| part.len()).unwrap_or_default();
+        let exact = Self::exact(name.to_owned());
+        if part.len() == name.len() || part.len() > 2 {
+            Self { part: part.to_ascii_lowercase(), ..exact }
+        } else {
+            exact
+        }
+    }
 }
 
 impl Words {
@@ -40,6 +80,7 @@ impl Words {
             for text in texts.into_iter().map(str::trim).filter(|text| !text.is_empty()) {
                 self.all.insert(text.to_owned());
                 if name == EMAILS {
+                    self.mails.insert(fold(text));
                     self.own.insert(text.to_owned());
                 }
             }
@@ -49,6 +90,7 @@ impl Words {
     pub fn user(&mut self, user: &User) {
         if let Some(name) = &user.user_name {
             self.user_name(name);
+            self.last.insert(fold(name));
         }
         self.attributes(&user.attributes);
     }
@@ -59,9 +101,43 @@ impl Words {
         self.user_names.iter().any(|own| fold(own) == name)
     }
 
-    /// What a sentence may have of him. A source id stands behind the word `record`: by itself it may be any number.
-    pub fn needles(&self) -> impl Iterator<Item = String> {
-        self.all.iter().cloned().chain(self.ids.iter().map(|id| format!("record {id}")))
+    /// Leaves away what is others' by now, folded: userNames, and e-mail addresses.
+    pub fn leave(&mut self, names: &BTreeSet<String>, mails: &BTreeSet<String>) {
+        self.user_names.retain(|name| !names.contains(&fold(name)));
+        let kept = |word: &String, words: &BTreeSet<String>| {
+            let folded = fold(word);
+            !names.contains(&folded) && (!mails.contains(&folded) || words.contains(word))
+        };
+        self.all.retain(|word| kept(word, &self.user_names));
+        self.own.retain(|word| kept(word, &self.user_names));
+        self.last.retain(|name| !names.contains(name));
+        self.mails.retain(|mail| !mails.contains(mail));
+    }
+
+    /// How a source id stands in sentences. By itself it may be any number.
+    fn named_ids(&self) -> impl Iterator<Item = (String, String)> {
+        self.ids.iter().flat_map(|id| {
+            [
+                (format!("record {id}"), format!("record {ERASED}")),
+                (format!("\"{id}\""), format!("\"{ERASED}\"")),
+            ]
+        })
+    }
+
+    /// What a sentence may have of him.
+    pub fn needles(&self) -> impl Iterator<Item = Needle> {
+        self.all.iter().map(|word| Needle::of(word)).chain(self.named_ids().map(|(id, _)| Needle::exact(id)))
+    }
+
+    /// What to look for where his userNames and e-mail addresses may stand.
+    pub fn own_needles(&self) -> impl Iterator<Item = Needle> {
+        self.own.iter().map(|word| Needle::of(word))
+    }
+
+    /// Whether one of his userNames or e-mail addresses stands in a text or a JSON document.
+    pub fn own_stands_in(&self, text: &str) -> bool {
+        let stands = |word: &str| without(text, word, ERASED) != text;
+        self.own.iter().any(|word| stands(word) || stands(&escaped(word)))
     }
 
     /// The sentence without him; none where he isn't in it.
@@ -73,8 +149,8 @@ impl Words {
         for word in words {
             text = without(&text, word, ERASED);
         }
-        for id in &self.ids {
-            text = without(&text, &format!("record {id}"), &format!("record {ERASED}"));
+        for (id, instead) in self.named_ids() {
+            text = without(&text, &id, &instead);
         }
         (text != sentence).then_some(text)
     }
@@ -141,8 +217,25 @@ mod tests {
             Some("(erased) is held by record (erased) of the source.")
         );
         assert_eq!(taken("the same as ann."), Some("the same as (erased).".into()));
+        assert_eq!(
+            taken("with none until he is: \"7\", \"8\""),
+            Some("with none until he is: \"(erased)\", \"8\"".into())
+        );
         for text in ["7 users", "Anna", "joann@acme.example", "ann@acme.example.net", "record 71", "mann"] {
             assert_eq!(taken(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn f89_what_is_looked_for_stands_there_whatever_its_case_and_however_it_is_escaped() {
+        let mut words = Words::default();
+        words.user_name("ÄNN \"Zack\" Quark@acme.example");
+        let needle = words.own_needles().next().unwrap();
+        assert_eq!(needle.part, " quark@acme.example");
+        assert_eq!(needle.escaped, "ÄNN \\\"Zack\\\" Quark@acme.example");
+        assert!(words.own_stands_in(r#"{"note":"änn \"Zack\" quark@acme.example"}"#));
+        assert!(!words.own_stands_in("quark@acme.example"));
+        words.leave(&["änn \"zack\" quark@acme.example".to_owned()].into(), &BTreeSet::new());
+        assert!(words.all.is_empty() && words.own.is_empty() && words.last.is_empty());
     }
 }
