@@ -24,8 +24,12 @@ async fn title_as_of(inst: &Installation, moment: &str) -> Value {
     inst.json(0, &["users", "show", "dan@acme.example", "--as-of", moment]).await["title"].clone()
 }
 
+/// What goes, which is what a dry run said.
 async fn apply(inst: &Installation) -> Value {
-    inst.json(0, &["retention", "apply", "--yes"]).await["past"].clone()
+    let dry = inst.json(0, &["retention", "apply", "--dry-run"]).await;
+    let gone = inst.json(0, &["retention", "apply", "--yes", "--clock-is-right"]).await;
+    assert_eq!(dry["past"], gone["past"]);
+    gone["past"].clone()
 }
 
 #[tokio::test]
@@ -81,8 +85,9 @@ async fn f89_older_history_goes_and_newer_stays() {
     // Every sync does it by itself; later still even the run that the history began with goes, and undo says so.
     inst.pass_days(100);
     sync(&inst, 0).await;
-    // So many days at once may be a clock that is wrong: nothing goes before the next run has seen the same time.
+    // So many days at once may be a clock that is wrong: nothing goes for a week.
     inst.usher(&["runs", "show", "2"]).await.ended(0);
+    inst.pass_days(8);
     sync(&inst, 0).await;
     let past = inst.usher(&["runs", "undo", "2", "--yes"]).await.ended(2);
     assert!(past.err.contains("run 2 is past recall"), "{}", past.err);
@@ -97,6 +102,8 @@ async fn f89_older_history_goes_and_newer_stays() {
 async fn f89_the_guard_and_undo_of_settings_stand_after_the_history_is_gone() {
     let inst = t1::synced(&[]).await;
     inst.pass_days(500);
+    sync(&inst, 0).await;
+    inst.pass_days(8);
     // One of seven goes today by a run, and more than half of the rest with the next: the day counts together.
     let without = |ids: &[&str]| {
         let rows = USERS.lines().filter(|row| !ids.iter().any(|id| row.starts_with(&format!("{id},"))));
@@ -104,6 +111,7 @@ async fn f89_the_guard_and_undo_of_settings_stand_after_the_history_is_gone() {
     };
     t1::write(&inst, &without(&["4", "5"]), GROUPS, MEMBERSHIPS);
     sync(&inst, 0).await;
+    assert_eq!(number(&inst, "SELECT COUNT(*) FROM lines WHERE run = 1").await, 0);
     t1::write(&inst, &without(&["4", "5", "6", "3"]), GROUPS, MEMBERSHIPS);
     let held = sync(&inst, 3).await;
     assert!(t1::holds(&held).contains("4 of 7 users would go"), "{held:#}");
@@ -240,9 +248,115 @@ async fn f89_nothing_is_let_go_of_while_a_run_goes_on() {
     inst.json(0, &["plan"]).await;
     inst.pass_days(500);
     crate::database::seem_running(&inst, 30).await;
-    inst.usher(&["retention", "apply", "--yes"]).await.ended(4);
+    inst.usher(&["retention", "apply", "--yes", "--clock-is-right"]).await.ended(4);
     inst.usher(&["retention", "show"]).await.ended(0);
     crate::database::seem_running(&inst, -1).await;
     execute(&inst, "UPDATE runs SET state = 'success' WHERE state = 'running'").await;
-    inst.usher(&["retention", "apply", "--yes"]).await.ended(0);
+    apply(&inst).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f89_nothing_is_let_go_of_by_a_clock_that_leapt() {
+    let inst = t1::synced(&[]).await;
+    title(&inst, "One").await;
+    inst.pass_days(1);
+    title(&inst, "Two").await;
+    let right = inst.now();
+    inst.pass_days(5 * 365);
+    inst.json(0, &["plan"]).await;
+    // Runs that see the same wrong time don't make it right.
+    for _ in 0..3 {
+        sync(&inst, 0).await;
+        let refused = inst.usher(&["retention", "apply", "--yes"]).await.ended(3);
+        assert!(
+            refused.err.contains("1825 days passed without a run: is the clock right? It says 2031-"),
+            "{}",
+            refused.err
+        );
+        inst.pass_days(2);
+    }
+    inst.set_clock(right + 24 * 60 * 60 * 1000);
+    sync(&inst, 0).await;
+    assert_eq!(title_as_of(&inst, "2026-03-02T20:00:00Z").await, "One");
+    // Where somebody says that the clock is right, or who runs for a week by it, what is past goes.
+    inst.pass_days(5 * 365 + 10);
+    inst.usher(&["retention", "apply", "--yes"]).await.ended(3);
+    sync(&inst, 0).await;
+    inst.pass_days(8);
+    sync(&inst, 0).await;
+    inst.usher(&["users", "show", "dan@acme.example", "--as-of", "2026-03-02T20:00:00Z"]).await.ended(2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f89_days_shorter_than_a_grace_dont_look_like_a_pause() {
+    let inst = t1::synced(&["grace_days=100"]).await;
+    inst.usher(&["retention", "set", "history=1"]).await.ended(0);
+    t1::write(
+        &inst,
+        &USERS.replace("3,cat@alt.example,Cat,cat@acme.example,true,\n", ""),
+        GROUPS,
+        MEMBERSHIPS,
+    );
+    for _ in 0..10 {
+        sync(&inst, 0).await;
+        inst.pass_days(10);
+    }
+    assert_eq!(number(&inst, "SELECT COUNT(*) FROM lines").await, 0);
+    assert_eq!(sync(&inst, 0).await["users"]["deleted"], 1);
+    // Nobody is leaving: what the pause was told by goes too.
+    inst.pass_days(10);
+    sync(&inst, 0).await;
+    inst.pass_days(10);
+    sync(&inst, 0).await;
+    assert!(number(&inst, "SELECT COUNT(*) FROM runs").await < 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f89_who_is_linked_when_only_his_hash_is_kept_is_read_anew() {
+    let inst = t1::synced(&["scope=groups", "chosen=g-eng"]).await;
+    inst.pass_days(31);
+    sync(&inst, 0).await;
+    assert_eq!(number(&inst, TEXTS).await, 2);
+    inst.usher(&["users", "add", "cat.cable@acme.example"]).await.ended(0);
+    inst.usher(&["users", "link", "cat.cable@acme.example", "3"]).await.ended(0);
+    apply(&inst).await;
+    inst.usher(&["database", "check"]).await.ended(0);
+    t1::connect(&inst, &["scope=full"]).await;
+    sync(&inst, 0).await;
+    assert_eq!(number(&inst, TEXTS).await, 7);
+    inst.usher(&["database", "check"]).await.ended(0);
+    let cat = inst.user("cat.cable@acme.example").await;
+    assert_eq!(inst.json(0, &["users", "show", "3"]).await["id"], cat["id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f89_names_of_managers_who_were_left_out_go_from_notes() {
+    let inst =
+        t1::people("id,userName,manager\n1,ann@acme.example,boss-17\n17,boss@other.example,\n", &[]).await;
+    inst.usher(&["policy", "add", "deny-list", "--set", "entries=@other.example"]).await.ended(0);
+    sync(&inst, 0).await;
+    let notes = async || t1::notes(&inst.json(0, &["runs", "show", "1"]).await);
+    assert!(notes().await.ends_with("with none until he is: \"boss-17\""), "{}", notes().await);
+    inst.pass_days(31);
+    sync(&inst, 0).await;
+    assert!(
+        notes().await.ends_with("1 user names a manager who isn't in, with none until he is"),
+        "{}",
+        notes().await
+    );
+}
+
+#[tokio::test]
+async fn f89_what_is_past_its_days_is_counted_while_others_write() {
+    if !crate::database::on_files() {
+        return;
+    }
+    let inst = t1::synced(&[]).await;
+    title(&inst, "One").await;
+    inst.pass_days(500);
+    let beside = inst.beside().await;
+    let lock = beside.lock().await;
+    assert_eq!(inst.json(0, &["retention", "show"]).await["past"]["rows"], 1);
+    lock.release().await;
+    beside.close().await;
 }

@@ -119,6 +119,9 @@ pub enum RetentionCommand {
         /// Don't ask
         #[arg(long)]
         yes: bool,
+        /// Also where so much time has passed without a run that the clock may be wrong
+        #[arg(long)]
+        clock_is_right: bool,
     },
 }
 

@@ -199,6 +199,11 @@ impl Store {
         Ok(Write { transaction, dialect: self.dialect.clone() })
     }
 
+    /// A transaction that only looks: all that it sees is of one moment.
+    pub(crate) async fn look(&self) -> Result<Write, StoreError> {
+        Ok(Write { transaction: self.pool.begin().await?, dialect: self.dialect.clone() })
+    }
+
     /// A write transaction that is the only one of its kind in the tenant, so that it can count on what it read: on SQLite every one is. 0 is
     /// for what belongs to no tenant.
     pub(crate) async fn write_alone(&self, tenant: i64) -> Result<Write, StoreError> {

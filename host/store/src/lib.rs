@@ -71,6 +71,7 @@ pub use retention::{Expired, Retention};
 pub use runs::{Intent, NewRun, Run, RunState};
 pub use switch::{Former, FormerGroup, Orphans};
 pub use tenants::Tenant;
+pub use times::LEAP_DAYS;
 pub use tombstones::{Tombstone, Tombstones};
 pub use undo::Undone;
 pub use upkeep::{Damage, Moved};

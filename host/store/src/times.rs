@@ -8,6 +8,14 @@ use std::time::Duration;
 /// How far a host's clock may be from the database's. Grace is counted in days, and clocks that nobody keeps in step differ by minutes.
 const APART: Duration = Duration::from_secs(24 * 60 * 60);
 
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// More than so many days between two runs are a leap: hosts run daily or more often, and clocks that fail are off by years. Who would be
+/// deleted by what passed meanwhile is looked at first.
+pub const LEAP_DAYS: i64 = 60;
+/// For how many days after a leap a clock may still turn out to be wrong. Runs that are applied meanwhile don't make it right.
+pub(crate) const DOUBT_DAYS: i64 = 7;
+
 impl Store {
     /// Refuses a time that is more than a day from the database's own. On SQLite both are told by one machine, so that they always agree.
     pub async fn agrees_on_time(&self, now: i64) -> Result<(), StoreError> {
@@ -29,6 +37,25 @@ impl Store {
             .fetch_optional(self.pool())
             .await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    /// The days of a leap that lies so near that the clock may be wrong: between two changes of the directory, or between the last one and now.
+    pub async fn leap(&self, tenant: i64, now: i64) -> Result<Option<i64>, StoreError> {
+        let row = self
+            .query(
+                "SELECT COALESCE(MAX(pause), 0) FROM (
+                     SELECT at, at - LAG(at) OVER (ORDER BY nr) AS pause FROM (
+                         SELECT r.change AS nr, r.finished_at AS at FROM runs r WHERE r.tenant = $1 AND r.change IS NOT NULL
+                         UNION ALL SELECT 9223372036854775807, $2) moments) pauses
+                 WHERE at >= $3 AND at <= $2",
+            )
+            .bind(tenant)
+            .bind(now)
+            .bind(now - DOUBT_DAYS * DAY_MS)
+            .fetch_one(self.pool())
+            .await?;
+        let days = row.try_get::<i64, _>(0)? / DAY_MS;
+        Ok((days > LEAP_DAYS).then_some(days))
     }
 
     /// The longest time that passed without a run of this connection being applied: from when the first of those left who left at `left_by`

@@ -355,6 +355,23 @@ impl Store {
         if made.rows_affected() == 0 {
             return Err(StoreError::Taken { what: "link", name: source_id.to_owned() });
         }
+        // Of whom only the hash was kept, while he was left out, the source is to tell again.
+        let told = self
+            .query(
+                "UPDATE mirror_users SET hash = NULL WHERE tenant = $1 AND connection = $2 AND source_id = $3 AND raw IS NULL",
+            )
+            .bind(tenant)
+            .bind(connection)
+            .bind(source_id)
+            .execute(&mut **write)
+            .await?;
+        if told.rows_affected() > 0 {
+            self.query("UPDATE connections SET cursor = NULL WHERE tenant = $1 AND id = $2")
+                .bind(tenant)
+                .bind(connection)
+                .execute(&mut **write)
+                .await?;
+        }
         let changes = Changes::from([(LINKED.to_owned(), Change(None, Some(source_id.into())))]);
         edit.note(RecordKind::User, Action::Link, &user.id, &user.user_name, &changes)?;
         edit.commit().await

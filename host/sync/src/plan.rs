@@ -7,9 +7,8 @@ use crate::plan_managers::Without;
 use crate::plan_records::Shapes;
 use crate::progress::Progress;
 use crate::read::Sealed;
-use crate::times::LEAP_DAYS;
 use usher_planner::{Action, Hold, Line, Paths, PlanHash, RecordKind, Rules, judge};
-use usher_store::{Connection, Former, Lease, LineRow, Read, Tally};
+use usher_store::{Connection, Former, LEAP_DAYS, Lease, LineRow, Read, Tally};
 
 /// How far back the guard counts.
 const WINDOW_MS: i64 = 24 * 60 * 60 * 1000;

@@ -120,8 +120,6 @@ impl Host {
         self.conclude(lease, ended, &mut report, times.stamp(self)).await;
         if report.applied {
             self.count_directory(lease).await;
-        }
-        if report.applied && !times.leapt() {
             self.tidy(lease, times.stamp(self)).await;
         }
         Ok(report)
@@ -134,11 +132,17 @@ impl Host {
         }
     }
 
-    /// Lets go of what is past its days. The run is done, whatever comes of this.
+    /// Lets go of what is past its days, unless the clock may be wrong. The run is done, whatever comes of this.
     async fn tidy(&self, lease: Lease, now: i64) {
-        match self.store.apply_retention(lease.tenant, now).await {
+        let tidied = async {
+            match self.store.leap(lease.tenant, now).await? {
+                Some(_) => Ok(()),
+                None => self.store.apply_retention(lease.tenant, now).await.map(|_| ()),
+            }
+        };
+        match tidied.await {
             // Whoever runs by now does it at his end.
-            Ok(_) | Err(StoreError::AlreadyRunning { .. }) => {}
+            Ok(()) | Err(StoreError::AlreadyRunning { .. }) => {}
             Err(error) => {
                 tracing::warn!(run = lease.run, %error, "what is past its days is still kept");
             }

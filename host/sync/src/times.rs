@@ -7,14 +7,10 @@
 use crate::host::Host;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use usher_store::StoreError;
+use usher_store::{LEAP_DAYS, StoreError};
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
-
-/// More than so many days between two runs are a leap: hosts run daily or more often, and clocks that fail are off by years. Who would be
-/// deleted by what passed meanwhile is looked at first.
-pub const LEAP_DAYS: i64 = 60;
 
 /// What the times were when a run began.
 #[derive(Clone, Copy, Debug)]
@@ -41,11 +37,6 @@ impl Times {
         let now = if (self.began..=self.began + DAY_MS).contains(&now) { now } else { self.began };
         // Behind by more, either of the two may be years off: that one isn't handed on, and what it did to anybody's grace is a leap.
         self.last.filter(|last| *last > now && last - now <= LEAP_DAYS * DAY_MS).unwrap_or(now)
-    }
-
-    /// Whether so much time has passed since the last run that a clock may be wrong: then nothing is let go for its age.
-    pub fn leapt(&self) -> bool {
-        self.last.is_some_and(|last| self.began - last > LEAP_DAYS * DAY_MS)
     }
 
     /// What is to be said of a clock that is behind. Clocks that nobody keeps in step differ by minutes.

@@ -4,6 +4,7 @@ use super::users::done;
 use crate::args::RetentionCommand;
 use crate::context::Context;
 use crate::error::{CliError, Status};
+use crate::show;
 use serde_json::{Value as Json, json};
 use usher_store::{Expired, Retention};
 
@@ -15,7 +16,9 @@ pub async fn retention(command: Option<RetentionCommand>, context: &mut Context)
     match command.unwrap_or(RetentionCommand::Show) {
         RetentionCommand::Show => show(context).await,
         RetentionCommand::Set { days } => set(context, &days).await,
-        RetentionCommand::Apply { dry_run, yes } => apply(context, dry_run, yes).await,
+        RetentionCommand::Apply { dry_run, yes, clock_is_right } => {
+            apply(context, dry_run, (yes, clock_is_right)).await
+        }
     }
 }
 
@@ -102,7 +105,11 @@ async fn set(context: &mut Context, given: &[String]) -> Result<Status, CliError
     Ok(Status::Done)
 }
 
-async fn apply(context: &mut Context, dry_run: bool, yes: bool) -> Result<Status, CliError> {
+async fn apply(
+    context: &mut Context,
+    dry_run: bool,
+    (yes, clock_is_right): (bool, bool),
+) -> Result<Status, CliError> {
     let (tenant, store) = (context.tenant().await?, context.store().await?);
     let expired = store.expired(tenant.id, context.now()).await?;
     if expired.is_empty() {
@@ -119,7 +126,20 @@ async fn apply(context: &mut Context, dry_run: bool, yes: bool) -> Result<Status
         done(context, &json!({ "applied": false, "past": expired_json(expired) }), words);
         return Ok(Status::Done);
     }
-    if !yes && !context.console.confirm("Let go of it, for good?") {
+    let leap = store.leap(tenant.id, context.now()).await?.filter(|_| !clock_is_right);
+    let doubt = leap.map(|days| {
+        format!("{days} days passed without a run: is the clock right? It says {}", show::time(context.now()))
+    });
+    if let (true, Some(doubt)) = (yes, &doubt) {
+        return Err(CliError {
+            status: Status::Held,
+            class: "unconfirmed".to_owned(),
+            message: format!("{doubt}; nothing was let go"),
+            advice: Some("where it is right, give --clock-is-right".to_owned()),
+        });
+    }
+    let question = doubt.map_or_else(String::new, |doubt| format!("{doubt}. "));
+    if !yes && !context.console.confirm(&format!("{question}Let go of it, for good?")) {
         return Err(super::users::unconfirmed());
     }
     let gone = store.apply_retention(tenant.id, context.now()).await?;
