@@ -135,6 +135,20 @@ async fn f91_a_bad_id_is_quarantined_and_stops_nobody() {
     assert_eq!(directory.column(mirrored).await, ["good", "seen"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn f91_a_text_that_no_database_keeps_is_quarantined_and_stops_nobody() {
+    let directory = Directory::new().await;
+    let script = Script::full([
+        person("ann").into(),
+        person("bob").with("title", "Bo\0ss").into(),
+        person("c\0t").into(),
+    ]);
+    let source = directory.scripted("acme", &script).await;
+    let report = source.sync().await;
+    assert_eq!((report.users.created, report.users.quarantined), (1, 2), "{report:#?}");
+    assert_eq!(source.people().await, ["ann"]);
+}
+
 #[tokio::test]
 async fn f91_a_method_that_spins_holds_up_no_other_tenant() {
     let directory = Directory::with(small()).await;

@@ -236,17 +236,27 @@ fn group(group: &Group, limits: &Limits) -> Result<(), String> {
     attributes(group.attributes.iter().map(|(name, value)| (name, value)), false, limits)
 }
 
+/// What no text may hold: Postgres has no way to keep it.
+const NUL: char = '\0';
+
 fn is_id(id: &str) -> bool {
-    (1..=ID_BYTES).contains(&id.len())
+    (1..=ID_BYTES).contains(&id.len()) && !id.contains(NUL)
 }
 
 fn id(id: &str) -> Result<(), String> {
-    if is_id(id) { Ok(()) } else { Err(format!("an id has {} bytes; 1 to {ID_BYTES} are allowed", id.len())) }
+    match is_id(id) {
+        true => Ok(()),
+        false if id.contains(NUL) => Err("an id holds the character U+0000".to_owned()),
+        false => Err(format!("an id has {} bytes; 1 to {ID_BYTES} are allowed", id.len())),
+    }
 }
 
 fn text(name: &str, text: &str, limits: &Limits) -> Result<(), String> {
     if text.len() as u64 > limits.text_bytes {
         return Err(format!("attribute {name} has {} bytes; {} fit", text.len(), limits.text_bytes));
+    }
+    if text.contains(NUL) {
+        return Err(format!("attribute {name} holds the character U+0000"));
     }
     Ok(())
 }
@@ -268,7 +278,7 @@ fn attributes<'a>(
         match value {
             Value::Text(one) => text(name, one, limits)?,
             Value::Truth(_) | Value::Whole(_) => {}
-            Value::Moment(moment) if moment.len() > MOMENT_BYTES => {
+            Value::Moment(moment) if moment.len() > MOMENT_BYTES || moment.contains(NUL) => {
                 return Err(format!("attribute {name} isn't a moment"));
             }
             Value::Moment(_) => {}
@@ -314,6 +324,8 @@ mod tests {
             person(&"x".repeat(513), vec![]),
             person("a", long),
             person("b", cleared),
+            person("c", vec![("title".to_owned(), Value::Many(vec!["x\0".into()]))]),
+            person("d\0", vec![]),
         ])
         .ok()
         .unwrap();
@@ -329,6 +341,8 @@ mod tests {
                 "an id has 513 bytes; 1 to 512 are allowed",
                 "attribute displayName has 70000 bytes; 65536 fit",
                 "attribute title is `cleared` in a whole record",
+                "attribute title holds the character U+0000",
+                "an id holds the character U+0000",
             ]
         );
     }
