@@ -289,10 +289,10 @@ async fn prepare(engine: Engine, connection: &mut AnyConnection) -> Result<(), s
 
 /// Makes the file where there is none, for this user alone: it will hold everybody's personal data. SQLite gives the files beside it the
 /// same rights. One that others can read is told of, and left as its owner wants it.
-pub(crate) fn private(file: &Path) -> Result<(), StoreError> {
+fn private(file: &Path) -> Result<(), StoreError> {
     let failed = |source| StoreError::File { place: file.display().to_string(), source };
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
-        Ok(_) => Ok(()),
+    match new_file(file) {
+        Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let mode = file.metadata().map_err(failed)?.permissions().mode();
             if mode & 0o077 != 0 {
@@ -302,6 +302,11 @@ pub(crate) fn private(file: &Path) -> Result<(), StoreError> {
         }
         Err(error) => Err(failed(error)),
     }
+}
+
+/// Makes an empty file for this user alone, where there is none.
+pub(crate) fn new_file(file: &Path) -> std::io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map(|_| ())
 }
 
 /// An address as it may be shown.

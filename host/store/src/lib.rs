@@ -74,7 +74,7 @@ pub use tenants::Tenant;
 pub use times::LEAP_DAYS;
 pub use tombstones::{Tombstone, Tombstones};
 pub use undo::Undone;
-pub use upkeep::{Damage, Moved};
+pub use upkeep::{Damage, Moved, TABLES};
 pub use users::{NewUser, UserEdit, UserFilter, UserRow};
 pub use vault::{Secret, VaultKey};
 

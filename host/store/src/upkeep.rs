@@ -1,19 +1,21 @@
 //! Upkeep of a whole database: is it sound, a copy of it, and moving to another engine.
 
-use crate::database::{Store, Write, page, rows};
+use crate::database::{Store, Write, new_file, page, rows};
 use crate::dialect::Engine;
 use crate::error::StoreError;
+use crate::reads::{Reads, drop_reads};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
+use std::collections::BTreeMap;
 use std::path::Path;
-use usher_model::content_hash;
+use usher_model::{content_hash, fold};
 
 /// Rows taken at a time.
 const PAGE: i64 = 1000;
 
 /// Every table, those that others refer to first.
-const TABLES: [&str; 34] = [
+pub const TABLES: [&str; 34] = [
     "tenants",
     "retention",
     "tombstones",
@@ -57,6 +59,8 @@ pub struct Damage {
     pub place: String,
     /// What is wrong.
     pub what: String,
+    /// Whether [`Store::heal`] mends it.
+    pub heals: bool,
 }
 
 /// A table that was moved.
@@ -73,41 +77,55 @@ pub struct Moved {
 /// A mirrored record: tenant, connection, source id, hash and text.
 type Mirrored = (i64, i64, String, Option<String>, Option<String>);
 
-/// What must hold between tables, as statements that name what breaks it.
-const INVARIANTS: [(&str, &str); 7] = [
+/// What must hold between tables, as statements that name what breaks it: the tenant, and what there is none of.
+const INVARIANTS: [(&str, &str); 8] = [
     (
         "user_links",
-        "SELECT 'record ' || l.source_id || ' of connection ' || CAST(l.connection AS TEXT) FROM user_links l
+        "SELECT l.tenant, 'record ' || l.source_id || ' of connection ' || CAST(l.connection AS TEXT) FROM user_links l
          WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.tenant = l.tenant AND u.id = l.record)",
     ),
     (
         "group_links",
-        "SELECT 'record ' || l.source_id || ' of connection ' || CAST(l.connection AS TEXT) FROM group_links l
+        "SELECT l.tenant, 'record ' || l.source_id || ' of connection ' || CAST(l.connection AS TEXT) FROM group_links l
          WHERE NOT EXISTS (SELECT 1 FROM groups g WHERE g.tenant = l.tenant AND g.id = l.record)",
     ),
     (
         "memberships",
-        "SELECT 'group ' || m.group_id FROM memberships m
+        "SELECT m.tenant, 'group ' || m.group_id FROM memberships m
          WHERE NOT EXISTS (SELECT 1 FROM groups g WHERE g.tenant = m.tenant AND g.id = m.group_id)",
     ),
     (
         "memberships",
-        "SELECT 'member ' || m.member_id FROM memberships m
+        "SELECT m.tenant, 'member ' || m.member_id FROM memberships m
          WHERE NOT EXISTS (SELECT 1 FROM users u WHERE m.kind = 'user' AND u.tenant = m.tenant AND u.id = m.member_id)
            AND NOT EXISTS (SELECT 1 FROM groups g WHERE m.kind = 'group' AND g.tenant = m.tenant AND g.id = m.member_id)",
     ),
     (
+        "memberships",
+        "SELECT m.tenant, 'link of connection ' || CAST(m.owner AS TEXT) || ', which says that ' || m.member_id || ' is in ' || m.group_id
+         FROM memberships m WHERE m.owner <> 0
+           AND NOT EXISTS (SELECT 1 FROM group_links g
+               WHERE g.tenant = m.tenant AND g.connection = m.owner AND g.record IN (m.group_id, m.member_id))
+           AND NOT EXISTS (SELECT 1 FROM user_links u
+               WHERE u.tenant = m.tenant AND u.connection = m.owner AND u.record = m.member_id)",
+    ),
+    (
         "users",
-        "SELECT 'manager of ' || u.user_name FROM users u WHERE u.manager IS NOT NULL
+        "SELECT u.tenant, 'manager of ' || u.user_name FROM users u WHERE u.manager IS NOT NULL
            AND NOT EXISTS (SELECT 1 FROM users b WHERE b.tenant = u.tenant AND b.id = u.manager)",
     ),
     (
         "users",
-        "SELECT 'owner of ' || u.user_name FROM users u WHERE u.origin IS NOT NULL
+        "SELECT u.tenant, 'owner of ' || u.user_name FROM users u WHERE u.origin IS NOT NULL
            AND NOT EXISTS (SELECT 1 FROM user_links l
                WHERE l.tenant = u.tenant AND l.record = u.id AND l.connection = u.origin)",
     ),
-    ("users", "SELECT 'name of ' || u.user_name FROM users u WHERE u.user_name_key IS NULL"),
+    (
+        "groups",
+        "SELECT g.tenant, 'owner of ' || g.display_name FROM groups g WHERE g.origin IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM group_links l
+               WHERE l.tenant = g.tenant AND l.record = g.id AND l.connection = g.origin)",
+    ),
 ];
 
 impl Store {
@@ -121,22 +139,34 @@ impl Store {
                 for row in self.query(pragma).fetch_all(self.pool()).await? {
                     let what: String = row.try_get(0)?;
                     if what != "ok" {
-                        found.push(Damage { place: place.to_owned(), what });
+                        found.push(Damage { place: place.to_owned(), what, heals: false });
                     }
                 }
             }
         }
+        let tenants: BTreeMap<_, _> =
+            self.tenants().await?.into_iter().map(|tenant| (tenant.id, tenant.name)).collect();
+        let of = |tenant: i64| match tenants.get(&tenant) {
+            Some(name) => format!("tenant {name}: "),
+            None => format!("tenant {tenant}, which isn't there: "),
+        };
         for (table, sql) in INVARIANTS {
             for row in self.query(sql).fetch_all(self.pool()).await? {
-                let what: String = row.try_get(0)?;
-                found.push(Damage { place: table.to_owned(), what: format!("{what}: there is none") });
+                let (tenant, what): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+                let what = format!("{}{what}: there is none", of(tenant));
+                found.push(Damage { place: table.to_owned(), what, heals: false });
             }
+        }
+        for (tenant, user_name) in self.unfolded().await? {
+            let what =
+                format!("{}{user_name} isn't kept under this name, so that it can't be found", of(tenant));
+            found.push(Damage { place: "users".to_owned(), what, heals: false });
         }
         for table in ["mirror_users", "mirror_groups"] {
             for (tenant, connection, id) in self.damaged(table).await? {
                 let what =
-                    format!("record {id} of connection {connection} of tenant {tenant} is not what was read");
-                found.push(Damage { place: table.to_owned(), what });
+                    format!("{}record {id} of connection {connection} is not what was read", of(tenant));
+                found.push(Damage { place: table.to_owned(), what, heals: true });
             }
         }
         Ok(found)
@@ -160,11 +190,40 @@ impl Store {
                     .bind(connection)
                     .execute(&mut *write)
                     .await?;
+                // A read that was left open took it for seen.
+                drop_reads(&mut write, tenant, Reads::Of(connection)).await?;
                 write.commit().await?;
                 healed += 1;
             }
         }
         Ok(healed)
+    }
+
+    /// Users whose userName isn't the one that they are found by: tenant and userName.
+    async fn unfolded(&self) -> Result<Vec<(i64, String)>, StoreError> {
+        let mut unfolded = Vec::new();
+        let mut after = (0_i64, String::new());
+        loop {
+            let row = self
+                .query(
+                    "SELECT json_group_array(json_array(tenant, id, user_name, user_name_key)) FROM (
+                     SELECT tenant, id, user_name, user_name_key FROM users
+                     WHERE (tenant, id) > ($1, $2) ORDER BY tenant, id LIMIT $3)",
+                )
+                .bind(after.0)
+                .bind(&after.1)
+                .bind(PAGE)
+                .fetch_one(self.pool())
+                .await?;
+            let some: Vec<(i64, String, String, Option<String>)> = page(&row)?;
+            let Some(last) = some.last() else { return Ok(unfolded) };
+            after = (last.0, last.1.clone());
+            for (tenant, _, user_name, key) in some {
+                if key.as_deref() != Some(fold(&user_name).as_str()) {
+                    unfolded.push((tenant, user_name));
+                }
+            }
+        }
     }
 
     /// Mirrored records that don't carry the hash of their text: tenant, connection, source id.
@@ -204,9 +263,9 @@ impl Store {
         if self.engine() != Engine::Sqlite {
             return Err(StoreError::OtherTool);
         }
-        crate::database::private(file)?;
         let place = file.display().to_string();
-        // Into an empty file: it was just made so that nobody else can read it.
+        // Into an empty file: it was just made so that nobody else can read it. What was there before is somebody's, and stays.
+        new_file(file).map_err(|source| StoreError::File { place: place.clone(), source })?;
         if let Err(error) = self.query("VACUUM INTO $1").bind(&place).execute(self.pool()).await {
             // Half a copy is none, and would stand in the way of the next one.
             if let Err(error) = std::fs::remove_file(file) {

@@ -23,8 +23,10 @@ async fn check(context: &mut Context, heal: bool) -> Result<Status, CliError> {
     let healed = if heal { store.heal().await? } else { 0 };
     let found = store.check().await?;
     if context.console.is_json() {
-        let list: Vec<_> =
-            found.iter().map(|damage| json!({ "where": damage.place, "what": damage.what })).collect();
+        let list: Vec<_> = found
+            .iter()
+            .map(|damage| json!({ "where": damage.place, "what": damage.what, "heals": damage.heals }))
+            .collect();
         context.console.json(&json!({ "sound": found.is_empty(), "damage": list, "forgotten": healed }));
         return Ok(if found.is_empty() { Status::Done } else { Status::Failed });
     }
@@ -43,7 +45,12 @@ async fn check(context: &mut Context, heal: bool) -> Result<Status, CliError> {
             let sign = context.console.tone(Tone::Bad, "✗");
             context.console.line(format!("  {sign} {}: {}", damage.place, damage.what));
         }
-        context.console.line("Records that aren't what was read are taken anew after `usher database check --heal`. For the rest, go back to the last copy that is sound.");
+        if found.iter().any(|damage| damage.heals) {
+            context.console.line("Records that aren't what was read are taken anew after `usher database check --heal`, and the next `usher sync`.");
+        }
+        if found.iter().any(|damage| !damage.heals) {
+            context.console.line("What is in the directory itself comes from no source: go back to the last copy that is sound.");
+        }
     }
     Ok(if found.is_empty() { Status::Done } else { Status::Failed })
 }
