@@ -34,7 +34,7 @@ pub struct LineRow {
     pub changes: String,
     /// The set of attributes that the source owns from now on; 0 where that stays.
     pub owns: i64,
-    /// 1 where the guard counts it.
+    /// What the guard counts of it: 1 where somebody loses something, 2 where a value is cleared, 0 for nothing.
     pub away: i64,
 }
 

@@ -102,11 +102,14 @@ pub async fn runs(command: RunsCommand, context: &mut Context) -> Result<Status,
             }
             let value = run_json(&run);
             let word = |name: &str| value.get(name).and_then(Json::as_str).unwrap_or("").to_owned();
+            let whose = match run.connection_name.as_str() {
+                "" => "by hand".to_owned(),
+                name => format!("of {name}"),
+            };
             let heading = format!(
-                "Run {}: {} of {}, {}, started {} by {}",
+                "Run {}: {} {whose}, {}, started {} by {}",
                 run.id,
                 word("intent"),
-                run.connection_name,
                 word("result"),
                 show::time(run.started_at),
                 run.started_by

@@ -185,15 +185,17 @@ async fn write(context: &mut Context, store: &Store, plan: &mut Plan) -> Result<
     })?;
     let (mut made, mut changed) = plan.counts();
     for line in taken.iter().filter_map(|at| plan.lines.get(*at)) {
-        match line.change {
-            Change::Create(_) => made -= 1,
-            Change::Update(..) => changed -= 1,
-        }
-        plan.passed.push(Passed {
-            line: line.line,
-            user_name: line.user_name.clone(),
-            why: "was made by somebody else meanwhile".to_owned(),
-        });
+        let why = match line.change {
+            Change::Create(_) => {
+                made -= 1;
+                "was made by somebody else meanwhile"
+            }
+            Change::Update(..) => {
+                changed -= 1;
+                "was removed meanwhile, got a name that somebody has, or belongs to a connection by now"
+            }
+        };
+        plan.passed.push(Passed { line: line.line, user_name: line.user_name.clone(), why: why.to_owned() });
     }
     Ok(Outcome::Written(made, changed))
 }
