@@ -469,10 +469,16 @@ async fn f87_undo_of_a_change_of_scope_gives_the_snapshot_and_the_scope() {
     same(&before, &Snapshot::of(&inst, None).await, "run again");
 
     // The undo is a run like others, and is undone like them: the narrow scope is back.
-    let undoing = run + 1;
+    let undoing = report["run"].as_i64().unwrap();
     let shown = inst.json(0, &["runs", "show", &undoing.to_string(), "--lines"]).await;
-    assert_eq!((&shown["intent"], &shown["applied"]), (&json!("undo"), &json!(false)), "{shown:#}");
-    undo(&inst, latest(&inst).await.unwrap()).await;
+    assert_eq!((&shown["intent"], &shown["applied"]), (&json!("undo"), &json!(true)), "{shown:#}");
+    let again = undo(&inst, undoing).await;
+    assert_eq!(again["applied"], true, "{again:#}");
+    same(&narrowed, &Snapshot::of(&inst, None).await, "undo undone");
+    let card = inst.json(0, &["status"]).await;
+    assert_ne!(card["connections"][0]["scope"], "full", "{card:#}");
+    inst.usher(&["resume", "--yes"]).await.ended(0);
+    assert_eq!(t1::sync(&inst, 0).await["result"], "unchanged");
 }
 
 #[tokio::test(flavor = "multi_thread")]

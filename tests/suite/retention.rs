@@ -166,7 +166,9 @@ async fn f89_who_is_left_out_is_forgotten_and_read_anew_when_he_may_come_in() {
     inst.usher(&["database", "check"]).await.ended(0);
     let why = inst.json(0, &["why", "3"]).await;
     assert!(why["because"].as_str().unwrap().contains("only the id is kept"), "{why:#}");
-    inst.usher(&["why", "cat@alt.example"]).await.ended(0);
+    // By her name she isn't known any more.
+    let why = inst.usher(&["why", "cat@alt.example"]).await.ended(0);
+    assert!(why.out.contains("nobody at csv or in the directory is cat@alt.example"), "{}", why.out);
 
     // Into a chosen group, with nothing else changed of him.
     t1::write(&inst, USERS, GROUPS, &format!("{MEMBERSHIPS}g-eng,3,user\n"));

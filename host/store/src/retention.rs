@@ -112,28 +112,28 @@ impl Store {
     /// How much is past its days. Nothing is changed.
     pub async fn expired(&self, tenant: i64, now: i64) -> Result<Expired, StoreError> {
         let mut write = self.look().await?;
-        Letting { write: &mut write, tenant, acts: false }.go(now).await
+        Sweep { write: &mut write, tenant, acts: false }.go(now).await
     }
 
     /// Lets go of what is past its days. [`StoreError::AlreadyRunning`] while a run of the tenant is going on.
     pub async fn apply_retention(&self, tenant: i64, now: i64) -> Result<Expired, StoreError> {
         let mut write = self.write_alone(tenant).await?;
         Self::nobody_runs(&mut write, tenant).await?;
-        let expired = Letting { write: &mut write, tenant, acts: true }.go(now).await?;
+        let expired = Sweep { write: &mut write, tenant, acts: true }.go(now).await?;
         write.commit().await?;
         Ok(expired)
     }
 }
 
 /// What is past its days goes, or is counted.
-struct Letting<'a> {
+struct Sweep<'a> {
     write: &'a mut Write,
     tenant: i64,
     /// Whether it goes.
     acts: bool,
 }
 
-impl Letting<'_> {
+impl Sweep<'_> {
     async fn go(&mut self, now: i64) -> Result<Expired, StoreError> {
         let dialect = self.write.dialect().clone();
         let days = kept_for(&dialect, self.write, self.tenant).await?;
