@@ -131,6 +131,8 @@ async fn f87_changes_by_hand_are_history() {
     let runs = inst.json(0, &["runs", "list"]).await;
     assert_eq!(runs.as_array().unwrap().len(), 6);
     assert_eq!((&runs[0]["intent"], &runs[0]["started_by"]), (&json!("edit"), &json!("command line")));
+    let shown = inst.usher(&["runs", "show", "1"]).await.ended(0);
+    assert!(shown.out.starts_with("Run 1: edit by hand, success, started 2026-03-02"), "{}", shown.out);
 }
 
 /// A source that is exported in two ways, and hands that do anything, by chance.
