@@ -323,8 +323,13 @@ async fn f89_who_is_linked_when_only_his_hash_is_kept_is_read_anew() {
         inst.pass_days(31);
         sync(&inst, 0).await;
         assert_eq!(number(&inst, TEXTS).await, 2);
+        inst.usher(&["retention", "set", "plans=1"]).await.ended(0);
+        inst.json(0, &["plan"]).await;
+        inst.pass_days(2);
         inst.usher(&["users", "add", "cat.cable@acme.example"]).await.ended(0);
         inst.usher(&["users", "link", "cat.cable@acme.example", "3"]).await.ended(0);
+        assert_eq!(apply(&inst).await["plans"], 1);
+        inst.usher(&["database", "check"]).await.ended(0);
         if !at_once {
             sync(&inst, 0).await;
             inst.usher(&["database", "check"]).await.ended(0);
