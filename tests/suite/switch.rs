@@ -37,6 +37,13 @@ async fn switch(inst: &Installation, to: &str) -> Value {
     inst.json(0, &["switch", to, "--accept", shown["plan"].as_str().unwrap()]).await
 }
 
+/// Takes back a run, agreeing to whatever the guard holds.
+async fn undo(inst: &Installation, run: &Value) -> Value {
+    let run = run.to_string();
+    let shown = inst.json(3, &["runs", "undo", &run]).await;
+    inst.json(0, &["runs", "undo", &run, "--accept", shown["plan"].as_str().unwrap()]).await
+}
+
 async fn both() -> Installation {
     let inst = connected(&[]).await;
     sync(&inst, 0).await;
@@ -198,9 +205,8 @@ async fn f37_orphans_leave_only_by_a_plan_that_somebody_agreed_to() {
     inst.json(0, &["database", "check"]).await;
 
     // It is a change like others: taken back, everybody is there again.
-    for run in [done["run"].to_string(), one["run"].to_string()] {
-        let shown = inst.json(3, &["runs", "undo", &run]).await;
-        inst.json(0, &["runs", "undo", &run, "--accept", shown["plan"].as_str().unwrap()]).await;
+    for run in [&done["run"], &one["run"]] {
+        undo(&inst, run).await;
     }
     assert_eq!((inst.users().await, t1::groups(&inst).await), before);
     assert_eq!(states(&inst).await, pairs(&[("csv", "disabled"), ("hr", "active")]));
@@ -241,12 +247,7 @@ async fn f36_a_switch_that_is_taken_back_gives_the_turn_back() {
     let before = (inst.users().await, inst.members("G-eng").await, inst.members("G-root").await);
     let report = switch(&inst, "hr").await;
     let switched = inst.users().await;
-    let undo = async |run: &Value| {
-        let run = run.to_string();
-        let shown = inst.json(3, &["runs", "undo", &run]).await;
-        inst.json(0, &["runs", "undo", &run, "--accept", shown["plan"].as_str().unwrap()]).await
-    };
-    let undone = undo(&report["run"]).await;
+    let undone = undo(&inst, &report["run"]).await;
     assert!(notes(&undone).contains("csv is the active connection again, instead of hr"), "{undone:#}");
     assert_eq!((inst.users().await, inst.members("G-eng").await, inst.members("G-root").await), before);
     assert_eq!(states(&inst).await, pairs(&[("csv", "paused"), ("hr", "disabled")]));
@@ -254,7 +255,7 @@ async fn f36_a_switch_that_is_taken_back_gives_the_turn_back() {
     assert_eq!(sync(&inst, 0).await["result"], "unchanged");
     assert_eq!(inst.members("G-eng").await, before.1);
     // And the undo undone: hr has its turn again.
-    undo(&undone["run"]).await;
+    undo(&inst, &undone["run"]).await;
     assert_eq!(states(&inst).await, pairs(&[("csv", "disabled"), ("hr", "paused")]));
     assert_eq!(inst.users().await, switched);
     inst.usher(&["resume", "--yes"]).await.ended(0);
@@ -418,15 +419,10 @@ async fn f36_the_turn_goes_back_step_by_step_and_to_nobody_who_had_no_part() {
     let there = switch(&inst, "hr").await;
     let second = inst.users().await;
     let back = switch(&inst, "csv").await;
-    let undo = async |run: &Value| {
-        let run = run.to_string();
-        let shown = inst.json(3, &["runs", "undo", &run]).await;
-        inst.json(0, &["runs", "undo", &run, "--accept", shown["plan"].as_str().unwrap()]).await
-    };
-    undo(&back["run"]).await;
+    undo(&inst, &back["run"]).await;
     assert_eq!(states(&inst).await, pairs(&[("csv", "disabled"), ("hr", "paused")]));
     assert_eq!(inst.users().await, second);
-    undo(&there["run"]).await;
+    undo(&inst, &there["run"]).await;
     assert_eq!(states(&inst).await, pairs(&[("csv", "paused"), ("hr", "disabled")]));
     assert_eq!(inst.users().await, first);
     inst.json(0, &["database", "check"]).await;
@@ -438,7 +434,7 @@ async fn f36_the_turn_goes_back_step_by_step_and_to_nobody_who_had_no_part() {
     let third = format!("users={}", inst.file("third.csv", "id,userName\nt1,third@acme.example\n"));
     inst.usher(&["connect", "csv", "--name", "third", "--set", &third, "--yes"]).await.ended(0);
     inst.usher(&["sync", "--yes", "--connection", "third"]).await.ended(0);
-    let undone = undo(&there["run"]).await;
+    let undone = undo(&inst, &there["run"]).await;
     assert!(!notes(&undone).contains("active connection again"), "{undone:#}");
     assert_eq!(states(&inst).await, pairs(&[("csv", "disabled"), ("third", "paused")]));
     inst.json(0, &["database", "check"]).await;

@@ -1,9 +1,10 @@
 //! Review: what scope and policies make of records. Outcomes stand beside the raw record, with the digest of what they rest on.
 
-use crate::database::{Store, page, rows};
+use crate::database::{Store, page, parsed, rows};
 use crate::error::StoreError;
 use crate::leases::Lease;
 use crate::mirror::as_read;
+use crate::planning::DIRECT_GROUPS;
 use crate::reads::Read;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -147,13 +148,6 @@ struct Row {
     groups: Option<String>,
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(
-    text: Option<String>,
-    what: &'static str,
-) -> Result<Option<T>, StoreError> {
-    text.map(|text| crate::database::document(&text, what)).transpose()
-}
-
 impl Store {
     /// All groups that the source has now: the only records held in memory whole.
     pub async fn groups_for_review(&self, read: Read) -> Result<Vec<GroupReview>, StoreError> {
@@ -192,37 +186,19 @@ impl Store {
         with_groups: bool,
         limit: i64,
     ) -> Result<Vec<UserReview>, StoreError> {
-        let plain = "SELECT json_group_array(json_object('id', id, 'raw', raw, 'hash', hash, 'digest', digest, 'outcome', outcome)) FROM (
-             SELECT s.source_id AS id, COALESCE(s.raw, m.raw) AS raw, CASE WHEN s.raw IS NULL THEN m.hash END AS hash,
-                 s.digest, s.outcome
-             FROM staged_users s
-             LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = s.source_id
-             WHERE s.tenant = $1 AND s.read = $2 AND s.op IN (1, 4, 5) AND s.source_id > $4
-               AND COALESCE(s.raw, m.raw) IS NOT NULL
-             ORDER BY s.source_id LIMIT $5)";
-        let grouped = "SELECT json_group_array(json_object('id', id, 'raw', raw, 'hash', hash, 'digest', digest, 'outcome', outcome,
+        let groups = if with_groups { DIRECT_GROUPS } else { "NULL" };
+        let sql = format!(
+            "SELECT json_group_array(json_object('id', id, 'raw', raw, 'hash', hash, 'digest', digest, 'outcome', outcome,
                  'groups', groups)) FROM (
              SELECT s.source_id AS id, COALESCE(s.raw, m.raw) AS raw, CASE WHEN s.raw IS NULL THEN m.hash END AS hash,
-                 s.digest, s.outcome,
-                 (SELECT json_group_array(e.group_id) FROM (
-                     SELECT x.group_id FROM staged_members x WHERE x.tenant = $1 AND x.read = $2
-                         AND x.member_id = s.source_id AND x.kind = 'user' AND x.op <> 0 AND x.op <> 2
-                     UNION ALL
-                     SELECT y.group_id FROM mirror_members y WHERE y.tenant = $1 AND y.connection = $3
-                         AND y.member_id = s.source_id AND y.kind = 'user' AND NOT EXISTS (SELECT 1 FROM staged_members z
-                             WHERE z.tenant = $1 AND z.read = $2 AND z.group_id = y.group_id
-                               AND z.member_id = y.member_id AND z.kind = 'user' AND z.op <> 0)) e) AS groups
+                 s.digest, s.outcome, {groups} AS groups
              FROM staged_users s
              LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = s.source_id
              WHERE s.tenant = $1 AND s.read = $2 AND s.op IN (1, 4, 5) AND s.source_id > $4
                AND COALESCE(s.raw, m.raw) IS NOT NULL
-             ORDER BY s.source_id LIMIT $5)";
-        let row = self
-            .of_read(if with_groups { grouped } else { plain }, read)
-            .bind(after)
-            .bind(limit)
-            .fetch_one(self.pool())
-            .await?;
+             ORDER BY s.source_id LIMIT $5)"
+        );
+        let row = self.of_read(sql, read).bind(after).bind(limit).fetch_one(self.pool()).await?;
         page::<Row>(&row)?
             .into_iter()
             .map(|row| {

@@ -328,6 +328,19 @@ pub(crate) fn rows(rows: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(rows).map_err(StoreError::unreadable("page"))
 }
 
+/// A number of rows.
+pub(crate) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// A document of a column that may be empty.
+pub(crate) fn parsed<T: DeserializeOwned>(
+    text: Option<String>,
+    what: &'static str,
+) -> Result<Option<T>, StoreError> {
+    text.map(|text| document(&text, what)).transpose()
+}
+
 /// A page of rows that came as one `json_group_array`.
 pub(crate) fn page<T: DeserializeOwned>(row: &AnyRow) -> Result<Vec<T>, StoreError> {
     let text: String = row.try_get(0)?;

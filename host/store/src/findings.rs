@@ -1,6 +1,6 @@
 //! What a run passed over or wants looked at, one row a record.
 
-use crate::database::{Store, rows};
+use crate::database::{Store, rows, unsigned};
 use crate::error::StoreError;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
@@ -94,7 +94,7 @@ impl Store {
         .bind(kind)
         .fetch_one(self.pool())
         .await?;
-        Ok(u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0))
+        Ok(unsigned(row.try_get(0)?))
     }
 
     /// A run's findings in order, at most `limit`, beginning after `from` of them.

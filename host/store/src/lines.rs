@@ -1,6 +1,6 @@
 //! Plan lines: written as the planner makes them, hashed as they lie, and the journal once their run is applied.
 
-use crate::database::{Store, Write, page, rows};
+use crate::database::{Store, Write, page, rows, unsigned};
 use crate::dialect::{Dialect, Statement};
 use crate::error::StoreError;
 use crate::failpoint::failpoint;
@@ -38,6 +38,10 @@ pub struct LineRow {
     pub away: i64,
 }
 
+/// A line as one document, as [`LineRow`] takes it.
+pub(crate) const LINE: &str = "json_object('kind', kind, 'source_id', source_id, 'member_id', member_id, 'action', action, 'record', record, 'member', member,
+    'name', name, 'reason', reason, 'changes', changes, 'owns', owns, 'away', away)";
+
 /// Puts lines there. One about the same record replaces the one before.
 const INSERT: &str =
     "INSERT INTO lines (tenant, run, kind, source_id, member_id, action, record, member, name, reason,
@@ -49,6 +53,17 @@ const INSERT: &str =
      ON CONFLICT (tenant, run, kind, source_id, member_id) DO UPDATE SET action = EXCLUDED.action,
          record = EXCLUDED.record, name = EXCLUDED.name, reason = EXCLUDED.reason,
          changes = EXCLUDED.changes, owns = EXCLUDED.owns, away = EXCLUDED.away";
+
+/// Forgets the lines of a run that is planned anew, within a transaction.
+pub(crate) async fn forget_lines(write: &mut Write, lease: Lease) -> Result<(), StoreError> {
+    write
+        .query("DELETE FROM lines WHERE tenant = $1 AND run = $2")
+        .bind(lease.tenant)
+        .bind(lease.run)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
 
 /// Writes lines, as a JSON array of rows, within a transaction.
 pub(crate) async fn insert_lines(
@@ -165,10 +180,6 @@ fn held_of(kind: &str, also: &str, former: &Former) -> String {
     )
 }
 
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
-}
-
 /// Hashes the plan of a run as it lies, within a transaction or without.
 pub(crate) async fn hash_lines(
     dialect: &Dialect,
@@ -239,11 +250,9 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<LineRow>, StoreError> {
         let row = self.query(
-            "SELECT json_group_array(json_object('kind', kind, 'source_id', source_id, 'member_id', member_id,
-                 'action', action, 'record', record, 'member', member, 'name', name, 'reason', reason,
-                 'changes', changes, 'owns', owns, 'away', away)) FROM (
+            format!("SELECT json_group_array({LINE}) FROM (
              SELECT * FROM lines WHERE tenant = $1 AND run = $2 AND (kind, source_id, member_id) > ($3, $4, $5)
-             ORDER BY kind, source_id, member_id LIMIT $6)",
+             ORDER BY kind, source_id, member_id LIMIT $6)"),
         )
         .bind(tenant)
         .bind(run)
@@ -267,10 +276,8 @@ impl Store {
         let (change, after) = after;
         let row = self
             .query(
-                "SELECT json_group_array(json_object('change', change, 'run', run, 'at', at, 'connection', connection, 'by', started_by,
-                     'line', json_object('kind', kind, 'source_id', source_id, 'member_id', member_id, 'action', action,
-                         'record', record, 'member', member, 'name', name, 'reason', reason, 'changes', changes,
-                         'owns', owns, 'away', away))) FROM (
+                format!("SELECT json_group_array(json_object('change', change, 'run', run, 'at', at, 'connection', connection, 'by', started_by,
+                     'line', {LINE})) FROM (
                  SELECT l.*, r.change, r.finished_at AS at, r.connection_name AS connection, r.started_by
                  FROM runs r CROSS JOIN lines l
                  WHERE r.tenant = $1 AND r.change IS NOT NULL AND r.change >= $2 AND l.tenant = $1 AND l.run = r.id
@@ -278,7 +285,7 @@ impl Store {
                    AND ($6 = 0 OR r.id = $6) AND r.finished_at >= $7 AND r.finished_at < $8
                    AND ($9 = '' OR l.record = $9 OR l.member = $9) AND ($10 = '' OR l.kind = $10)
                    AND ($11 = '' OR l.action = $11) AND ($12 = '' OR l.changes->$12 IS NOT NULL)
-                 ORDER BY r.change, l.kind, l.source_id, l.member_id LIMIT $13)",
+                 ORDER BY r.change, l.kind, l.source_id, l.member_id LIMIT $13)"),
             )
             .bind(tenant)
             .bind(change)
@@ -321,14 +328,12 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<(i64, LineRow)>, StoreError> {
         let row = self
-            .query(
-                "SELECT json_group_array(json_array(run, json_object('kind', kind, 'source_id', source_id,
-                 'member_id', member_id, 'action', action, 'record', record, 'member', member, 'name', name,
-                 'reason', reason, 'changes', changes, 'owns', owns, 'away', away))) FROM (
+            .query(format!(
+                "SELECT json_group_array(json_array(run, {LINE})) FROM (
              SELECT l.* FROM lines l JOIN runs r ON r.tenant = l.tenant AND r.id = l.run
              WHERE l.tenant = $1 AND l.record = $2 AND l.kind <> 'membership' AND r.applied = 1
-             ORDER BY r.change DESC LIMIT $3)",
-            )
+             ORDER BY r.change DESC LIMIT $3)"
+            ))
             .bind(tenant)
             .bind(record)
             .bind(limit)

@@ -1,6 +1,6 @@
 //! Mirror and overlay together: what the source has after this read, and what it no longer has.
 
-use crate::database::{Store, Write, page};
+use crate::database::{Store, Write, page, unsigned};
 use crate::error::StoreError;
 use crate::leases::Lease;
 use crate::reads::{Read, UnknownRecord};
@@ -40,7 +40,7 @@ pub(crate) fn as_read(id: &str, raw: Option<&str>, hash: Option<&str>) -> Result
 
 async fn count(store: &Store, sql: &'static str, read: Read) -> Result<u64, StoreError> {
     let row = store.of_read(sql, read).fetch_one(store.pool()).await?;
-    Ok(u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0))
+    Ok(unsigned(row.try_get(0)?))
 }
 
 async fn ids(store: &Store, sql: &'static str, read: Read, limit: i64) -> Result<Vec<String>, StoreError> {

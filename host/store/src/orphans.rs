@@ -4,7 +4,7 @@ use crate::database::{Store, Write, rows};
 use crate::error::StoreError;
 use crate::history::next_change;
 use crate::leases::Lease;
-use crate::lines::{delete_by_lines, hash_lines};
+use crate::lines::{delete_by_lines, forget_lines, hash_lines};
 use crate::runs::{RunState, close};
 use crate::switch::{IDLE, LIVE};
 use serde_json::Value as Json;
@@ -35,12 +35,7 @@ pub struct LetGo<'a> {
 
 /// Writes the lines of orphans who go, instead of those that the run has. Whom the active connection is linked to isn't one.
 async fn lines(write: &mut Write, lease: Lease, which: Letting<'_>) -> Result<(), StoreError> {
-    write
-        .query("DELETE FROM lines WHERE tenant = $1 AND run = $2")
-        .bind(lease.tenant)
-        .bind(lease.run)
-        .execute(&mut **write)
-        .await?;
+    forget_lines(write, lease).await?;
     let idle = format!("{IDLE} AND ($3 = 0 OR c.id = $3)");
     let named = "'of ' || (SELECT c.name FROM connections c WHERE c.tenant = $1 AND c.id = r.origin) || ', which is idle'";
     let insert = "INSERT INTO lines (tenant, run, kind, source_id, member_id, action, record, member, name, reason, changes, owns, away)";

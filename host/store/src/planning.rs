@@ -3,7 +3,7 @@
 //! Every due user has a row in the overlay with all that planning needs beside the raw text: op 5 rows are filled from the mirror when they are made.
 
 use crate::admission::Outcome;
-use crate::database::{Store, page, rows};
+use crate::database::{Store, page, parsed, rows, unsigned};
 use crate::error::StoreError;
 use crate::leases::Lease;
 use crate::mirror::as_read;
@@ -135,13 +135,6 @@ struct Row {
     manager_name: Option<String>,
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(
-    text: Option<String>,
-    what: &'static str,
-) -> Result<Option<T>, StoreError> {
-    text.map(|text| crate::database::document(&text, what)).transpose()
-}
-
 impl Row {
     fn stored(&mut self) -> Result<Option<DueStored>, StoreError> {
         let Some(name) = self.name.take() else { return Ok(None) };
@@ -158,9 +151,8 @@ impl Row {
     }
 }
 
-/// The statement for due users, from where and which: those of a page.
-fn due_sql(former: &Former, from: &str, which: &str, with_groups: bool) -> String {
-    let groups = "(SELECT json_group_array(e.group_id) FROM (
+/// The groups that a user `s` of the overlay is directly in, as JSON: `$2` is the read, `$3` the connection.
+pub(crate) const DIRECT_GROUPS: &str = "(SELECT json_group_array(e.group_id) FROM (
              SELECT x.group_id FROM staged_members x WHERE x.tenant = $1 AND x.read = $2
                  AND x.member_id = s.source_id AND x.kind = 'user' AND x.op <> 0 AND x.op <> 2
              UNION ALL
@@ -168,7 +160,10 @@ fn due_sql(former: &Former, from: &str, which: &str, with_groups: bool) -> Strin
                  AND y.member_id = s.source_id AND y.kind = 'user' AND NOT EXISTS (SELECT 1 FROM staged_members z
                      WHERE z.tenant = $1 AND z.read = $2 AND z.group_id = y.group_id
                        AND z.member_id = y.member_id AND z.kind = 'user' AND z.op <> 0)) e)";
-    let groups = if with_groups { groups } else { "NULL" };
+
+/// The statement for due users, from where and which: those of a page.
+fn due_sql(former: &Former, from: &str, which: &str, with_groups: bool) -> String {
+    let groups = if with_groups { DIRECT_GROUPS } else { "NULL" };
     let idle = former.has("o.connection");
     // SQLite is told the index by which another holder is found: without statistics it would pass over all links.
     format!(
@@ -340,20 +335,15 @@ impl Store {
 
     /// The next due users after an id of whom only id and hash are kept.
     pub async fn due_short(&self, read: Read, after: &str, limit: i64) -> Result<Vec<ShortRow>, StoreError> {
-        let sql = "SELECT json_group_array(json_object('id', id, 'by', reviewer, 'groups', json(groups))) FROM (
+        let sql = format!(
+            "SELECT json_group_array(json_object('id', id, 'by', reviewer, 'groups', json(groups))) FROM (
              SELECT s.source_id AS id, COALESCE(m.outcome->>'by', '') AS reviewer,
-                 (SELECT json_group_array(e.group_id) FROM (
-                     SELECT x.group_id FROM staged_members x WHERE x.tenant = $1 AND x.read = $2
-                         AND x.member_id = s.source_id AND x.kind = 'user' AND x.op <> 0 AND x.op <> 2
-                     UNION ALL
-                     SELECT y.group_id FROM mirror_members y WHERE y.tenant = $1 AND y.connection = $3
-                         AND y.member_id = s.source_id AND y.kind = 'user' AND NOT EXISTS (SELECT 1 FROM staged_members z
-                             WHERE z.tenant = $1 AND z.read = $2 AND z.group_id = y.group_id
-                               AND z.member_id = y.member_id AND z.kind = 'user' AND z.op <> 0)) e) AS groups
+                 {DIRECT_GROUPS} AS groups
              FROM staged_users s JOIN mirror_users m ON m.tenant = $1 AND m.connection = $3 AND m.source_id = s.source_id
              WHERE s.tenant = $1 AND s.read = $2 AND s.op = 5 AND s.raw IS NULL AND s.source_id > $4
                AND m.left_out_at IS NOT NULL AND m.raw IS NULL AND m.hash IS NOT NULL
-             ORDER BY s.source_id LIMIT $5)";
+             ORDER BY s.source_id LIMIT $5)"
+        );
         let row = self.of_read(sql, read).bind(after).bind(limit).fetch_one(self.pool()).await?;
         page(&row)
     }
@@ -401,7 +391,7 @@ impl Store {
         .bind(read.connection)
         .fetch_one(self.pool())
         .await?;
-        Ok(u64::try_from(sqlx::Row::try_get::<i64, _>(&row, 0)?).unwrap_or(0))
+        Ok(unsigned(sqlx::Row::try_get(&row, 0)?))
     }
 
     /// All groups that the source has or that are linked: groups are few.

@@ -3,7 +3,7 @@
 //! What goes, goes in one transaction in which no run of the tenant can begin. The newest run stays, so that no number is given twice, and so
 //! do those that others lean on: the last forgotten change, with which the history begins, and of each connection the last applied run.
 
-use crate::database::{Store, Write, document, page};
+use crate::database::{Store, Write, document, page, unsigned};
 use crate::dialect::Dialect;
 use crate::error::StoreError;
 use crate::findings::NO_MANAGER;
@@ -158,7 +158,7 @@ impl Sweep<'_> {
     async fn count(&mut self, table: &str, which: &str, number: i64) -> Result<u64, StoreError> {
         let query = self.write.query(format!("SELECT COUNT(*) FROM {table} WHERE {which}"));
         let row = query.bind(self.tenant).bind(number).fetch_one(&mut **self.write).await?;
-        Ok(u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0))
+        Ok(unsigned(row.try_get(0)?))
     }
 
     /// Rows go, or are counted.

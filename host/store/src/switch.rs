@@ -2,7 +2,7 @@
 //! takes it over, or somebody agrees that it goes.
 
 use crate::connections::{Connection, State};
-use crate::database::{Store, Write, page, rows, text};
+use crate::database::{Store, Write, page, rows, text, unsigned};
 use crate::error::StoreError;
 use crate::leases::Lease;
 use crate::reads::Read;
@@ -113,10 +113,6 @@ pub struct Orphans {
     pub users: u64,
     /// Groups.
     pub groups: u64,
-}
-
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }
 
 impl Store {

@@ -3,7 +3,7 @@
 //! HMAC-SHA-256 under a key of its own, derived from the one that seals secrets. Where that one is another, nobody could be known again: then
 //! [`StoreError::Tombstones`], and nothing is read.
 
-use crate::database::{Store, Write, rows};
+use crate::database::{Store, Write, rows, unsigned};
 use crate::error::StoreError;
 use crate::reads::{Reads, drop_reads};
 use crate::vault::VaultKey;
@@ -193,6 +193,6 @@ impl Store {
             .bind(read.connection)
             .fetch_one(self.pool())
             .await?;
-        Ok(u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0))
+        Ok(unsigned(row.try_get(0)?))
     }
 }

@@ -264,7 +264,7 @@ impl Host {
             let findings: Vec<_> = sealed
                 .unknown
                 .iter()
-                .map(|record| usher_store::Finding {
+                .map(|record| Finding {
                     standing: Standing::Quarantined,
                     kind: "user".to_owned(),
                     id: None,

@@ -1,16 +1,12 @@
 //! What the guard counts of an undo: going and of how many, of the whole directory, since a change by hand is nobody's.
 
 use super::{LINKED, ORIGIN};
-use crate::database::{Store, page};
+use crate::database::{Store, page, unsigned};
 use crate::error::StoreError;
 use crate::leases::Lease;
 use sqlx::Row;
 use usher_model::MANAGER;
 use usher_planner::Count;
-
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
-}
 
 impl Store {
     /// Users, groups and memberships that go by the lines of this run, the members of each group that stays, and the values of each field.

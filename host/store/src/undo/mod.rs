@@ -12,7 +12,7 @@ use crate::database::{Store, Write, document, page, rows, text};
 use crate::error::StoreError;
 use crate::findings::{Finding, Standing};
 use crate::leases::Lease;
-use crate::lines::{LineRow, insert_lines};
+use crate::lines::{LineRow, forget_lines, insert_lines};
 use crate::runs::Run;
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -376,12 +376,7 @@ pub(crate) async fn lines(
     of: &Run,
     change: i64,
 ) -> Result<Vec<Finding>, StoreError> {
-    write
-        .query("DELETE FROM lines WHERE tenant = $1 AND run = $2")
-        .bind(lease.tenant)
-        .bind(lease.run)
-        .execute(&mut **write)
-        .await?;
+    forget_lines(write, lease).await?;
     let mut conflicts = Vec::new();
     let reason = format!("as before run {}", of.id);
     for kind in [RecordKind::Group, RecordKind::User] {
