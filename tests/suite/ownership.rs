@@ -248,6 +248,18 @@ async fn f8_whom_another_connection_holds_too_is_let_go_and_never_suspended() {
     theirs().await;
     assert_eq!(inst.user("ann@a.x").await["title"], "Lead");
     assert_eq!(theirs().await["result"], "unchanged");
+
+    // A switch makes one of the two the only one.
+    let report = inst.json(0, &["switch", "more", "--yes"]).await;
+    assert_eq!(
+        (&report["users"]["orphaned"], &report["users"]["adopted"]),
+        (&1.into(), &0.into()),
+        "{report:#}"
+    );
+    let card = inst.json(0, &["status"]).await;
+    let states = [0, 1].map(|at| card["connections"][at]["state"].clone());
+    assert_eq!(states, ["disabled", "active"]);
+    assert_eq!(inst.user("bob@a.x").await["orphaned"], true);
 }
 
 #[tokio::test]

@@ -3,25 +3,21 @@
 use crate::fault::{Class, Fault};
 use crate::host::Host;
 use crate::report::Report;
-use usher_store::{Connection, Former, Intent, Lease, Read};
+use usher_store::{Connection, Former, Intent, Lease, Read, State};
 
 /// What a run of this connection may take over from others. A run that changes something is refused where that would take a switch.
 pub(crate) fn former(all: &[Connection], connection: &Connection, intent: Intent) -> Result<Former, Fault> {
-    let others = || all.iter().filter(|other| other.id != connection.id);
-    let idle: Vec<_> = others().filter(|other| other.state == usher_store::State::Disabled).collect();
-    if connection.state.is_live() {
-        return match intent {
-            Intent::Switch => Err(Fault::new(
-                Class::Settings,
-                format!("{} is the active connection already", connection.name),
-                "run it with `usher sync`",
-            )),
-            _ => Ok(Former::new(&idle, &[])),
-        };
-    }
-    let yielding: Vec<_> = others().filter(|other| other.state.is_live()).collect();
-    match yielding.first() {
-        Some(active) if intent == Intent::Sync => Err(Fault::new(
+    let rest = || all.iter().filter(|other| other.id != connection.id);
+    let idle: Vec<_> = rest().filter(|other| other.state == State::Disabled).collect();
+    let others: Vec<_> = rest().filter(|other| other.state.is_live()).collect();
+    let live = connection.state.is_live();
+    match (intent, others.first()) {
+        (Intent::Switch, None) if live => Err(Fault::new(
+            Class::Settings,
+            format!("{} is the active connection already", connection.name),
+            "run it with `usher sync`",
+        )),
+        (Intent::Sync, Some(active)) if !live => Err(Fault::new(
             Class::Settings,
             format!("{} is the active connection, and one is at a time", active.name),
             format!(
@@ -29,7 +25,9 @@ pub(crate) fn former(all: &[Connection], connection: &Connection, intent: Intent
                 connection.name
             ),
         )),
-        _ => Ok(Former::new(&idle, &yielding)),
+        // Two that are active are from before one was at a time: each goes on by itself until a switch makes it the only one.
+        (Intent::Sync | Intent::Plan, _) if live => Ok(Former::new(&idle, &[])),
+        _ => Ok(Former::new(&idle, &others)),
     }
 }
 
