@@ -44,6 +44,11 @@ async fn undo(inst: &Installation, run: &Value) -> Value {
     inst.json(0, &["runs", "undo", &run, "--accept", shown["plan"].as_str().unwrap()]).await
 }
 
+/// How many users were taken over, and how many came anew.
+fn came(report: &Value) -> [u64; 2] {
+    ["adopted", "created"].map(|how| report["users"][how].as_u64().unwrap())
+}
+
 async fn both() -> Installation {
     let inst = connected(&[]).await;
     sync(&inst, 0).await;
@@ -113,7 +118,7 @@ async fn f37_who_matches_is_taken_over_with_the_same_id_and_the_rest_stays_orpha
     let report = switch(&inst, "hr").await;
     for report in [&plan, &report] {
         // Ann by userName, Bob and Cat by their addresses.
-        assert_eq!((&report["users"]["adopted"], &report["users"]["created"]), (&3.into(), &1.into()));
+        assert_eq!(came(report), [3, 1], "{report:#}");
         assert_eq!((&report["users"]["orphaned"], &report["users"]["deactivated"]), (&4.into(), &0.into()));
         assert_eq!((&report["groups"]["adopted"], &report["groups"]["created"]), (&1.into(), &1.into()));
         assert_eq!(report["groups"]["orphaned"], 6);
@@ -151,8 +156,7 @@ async fn f37_who_matches_is_taken_over_with_the_same_id_and_the_rest_stays_orpha
     inst.pass_days(40);
     assert_eq!(sync(&inst, 0).await["result"], "unchanged", "time takes no orphan away");
     assert_eq!(inst.user("dan@acme.example").await["active"], true);
-    let sound = inst.json(0, &["database", "check"]).await;
-    assert_eq!(sound["damage"].as_array().map(Vec::len).unwrap_or(0), 0, "{sound:#}");
+    inst.usher(&["database", "check"]).await.ended(0);
 
     let listed = inst.json(0, &["users", "list", "--orphaned"]).await;
     let listed: Vec<_> =
@@ -220,11 +224,7 @@ async fn f37_the_way_back_finds_everybody_again() {
     switch(&inst, "hr").await;
     inst.pass_days(1);
     let report = switch(&inst, "csv").await;
-    assert_eq!(
-        (&report["users"]["adopted"], &report["users"]["created"]),
-        (&3.into(), &0.into()),
-        "{report:#}"
-    );
+    assert_eq!(came(&report), [3, 0], "{report:#}");
     assert_eq!(report["users"]["orphaned"], 1, "only hr has the new one");
     assert_eq!(states(&inst).await, pairs(&[("csv", "active"), ("hr", "disabled")]));
     for was in &before {
@@ -271,14 +271,27 @@ async fn f37_a_key_alone_proves_nothing_but_with_the_same_name_it_does() {
     connect_hr(&inst, "id,userName,displayName\n1,ann@new.example,ANN\n2,zoe@new.example,Zoe\n", "", "", &[])
         .await;
     let report = switch(&inst, "hr").await;
-    assert_eq!(
-        (&report["users"]["adopted"], &report["users"]["created"]),
-        (&1.into(), &1.into()),
-        "{report:#}"
-    );
+    assert_eq!(came(&report), [1, 1], "{report:#}");
     assert_eq!(inst.user("ann@new.example").await["id"], ann);
     assert_eq!(inst.user("bob@old.example").await["orphaned"], true);
     assert_eq!(inst.user("zoe@new.example").await["connection"], "hr");
+}
+
+/// The same key and the same name at two connections that are idle: nobody is guessed.
+#[tokio::test(flavor = "multi_thread")]
+async fn f37_a_key_that_two_idle_connections_have_is_held() {
+    let inst = people("id,userName,displayName\n7,ann@old.example,Ann\n", &[]).await;
+    sync(&inst, 0).await;
+    connect_hr(&inst, "id,userName,displayName\n7,ann@hr.example,Anna\n", "", "", &[]).await;
+    switch(&inst, "hr").await;
+    connect_hr(&inst, "id,userName,displayName\n7,ann@hr.example,Ann\n", "", "", &[]).await;
+    sync(&inst, 0).await;
+    let third =
+        format!("users={}", inst.file("third.csv", "id,userName,displayName\n7,ann@new.example,Ann\n"));
+    inst.usher(&["connect", "csv", "--name", "third", "--set", &third, "--yes"]).await.ended(0);
+    let plan = inst.json(0, &["plan", "--connection", "third"]).await;
+    assert!(reason(&plan, "held", "7").contains("may be any of ann@hr.example, ann@old.example"), "{plan:#}");
+    assert_eq!(came(&plan), [0, 0], "{plan:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -324,11 +337,7 @@ async fn f37_an_orphan_is_taken_over_when_the_active_source_has_him_later() {
     )
     .await;
     let report = sync(&inst, 0).await;
-    assert_eq!(
-        (&report["users"]["adopted"], &report["users"]["created"]),
-        (&1.into(), &0.into()),
-        "{report:#}"
-    );
+    assert_eq!(came(&report), [1, 0], "{report:#}");
     let after = inst.user("eve@acme.example").await;
     assert_eq!((&after["id"], &after["connection"]), (&eve, &json!("hr")));
     // Leaving is hers to suffer from then on, and csv holds nobody back.
@@ -385,11 +394,7 @@ async fn f37_a_second_account_with_the_same_mail_takes_nobody_from_whose_name_it
     )
     .await;
     let report = switch(&inst, "hr").await;
-    assert_eq!(
-        (&report["users"]["adopted"], &report["users"]["created"]),
-        (&1.into(), &1.into()),
-        "{report:#}"
-    );
+    assert_eq!(came(&report), [1, 1], "{report:#}");
     assert_eq!(inst.user("ann@a.example").await["id"], ann);
     assert_eq!(inst.user("adm-ann@a.example").await["connection"], "hr");
     assert!(reason(&report, "held", "k3").contains("a guest is never matched"), "{report:#}");

@@ -9,7 +9,7 @@ use crate::lines::{LineRow, OF_THE_PLAN};
 use crate::mirror::over;
 use crate::reads::{Read, drop_overlay};
 use crate::runs::{RunState, close};
-use crate::switch::{Former, take_turn};
+use crate::switch::{Former, OTHER_HOLDER, take_turn};
 use crate::users::attribute_set;
 use serde::Deserialize;
 use serde::Serialize;
@@ -557,6 +557,13 @@ impl Apply<'_> {
     }
 
     async fn deletions(&mut self) -> Result<(), StoreError> {
+        // Another connection that still holds him becomes the owner, and looks at him in its next run.
+        self.lines(format!(
+            "UPDATE users SET updated_at = $4, edited = 1, origin = (SELECT MIN(o.connection) {OTHER_HOLDER})
+             WHERE tenant = $1 AND origin = $2 AND id IN (SELECT record FROM lines
+                 WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action = 'unlink')"
+        ))
+        .await?;
         for sql in [
             "UPDATE users SET manager = NULL, updated_at = $4 WHERE tenant = $1 AND $2 > 0 AND manager IN (
                  SELECT record FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action = 'delete')",
@@ -568,12 +575,6 @@ impl Apply<'_> {
                  WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action = 'delete')",
             "DELETE FROM groups WHERE tenant = $1 AND origin = $2 AND $4 > 0 AND id IN (SELECT record FROM lines
                  WHERE tenant = $1 AND run = $3 AND kind = 'group' AND action = 'delete')",
-            // Another connection that still holds him becomes the owner, and looks at him in its next run.
-            "UPDATE users SET updated_at = $4, edited = 1, origin = (SELECT MIN(o.connection) FROM user_links o
-                     JOIN connections c ON c.tenant = $1 AND c.id = o.connection AND c.state <> 'disabled'
-                     WHERE o.tenant = $1 AND o.record = users.id AND o.connection <> $2 AND o.left_at IS NULL)
-             WHERE tenant = $1 AND origin = $2 AND id IN (SELECT record FROM lines
-                 WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action = 'unlink')",
             "DELETE FROM manual_addresses WHERE tenant = $1 AND $2 > 0 AND $4 > 0 AND record IN (SELECT record
                  FROM lines WHERE tenant = $1 AND run = $3 AND kind = 'user' AND action = 'delete')",
             "DELETE FROM user_links WHERE tenant = $1 AND connection = $2 AND $4 > 0 AND source_id IN (SELECT source_id

@@ -4,6 +4,7 @@ use crate::database::{Write, document, page, rows, text};
 use crate::edits::By;
 use crate::reads::{Reads, drop_reads};
 use crate::runs::Intent;
+use crate::switch::OTHER_HOLDER;
 use crate::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
@@ -206,11 +207,9 @@ impl Store {
         let write = &mut edit.write;
         Self::nobody_runs(write, connection.tenant).await?;
         // Whom another connection holds too becomes its own, and is looked at in its next run.
-        let other = "FROM user_links o JOIN connections c ON c.tenant = $1 AND c.id = o.connection AND c.state <> 'disabled'
-             WHERE o.tenant = $1 AND o.record = users.id AND o.connection <> $2 AND o.left_at IS NULL";
         self.query(format!(
-            "UPDATE users SET edited = 1, origin = (SELECT MIN(o.connection) {other})
-             WHERE tenant = $1 AND origin = $2 AND EXISTS (SELECT 1 {other})",
+            "UPDATE users SET edited = 1, origin = (SELECT MIN(o.connection) {OTHER_HOLDER})
+             WHERE tenant = $1 AND origin = $2 AND EXISTS (SELECT 1 {OTHER_HOLDER})",
         ))
         .bind(connection.tenant)
         .bind(connection.id)

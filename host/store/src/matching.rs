@@ -230,8 +230,8 @@ impl Store {
         write.commit().await
     }
 
-    /// Whom of former connections newcomers may be, by an address that is theirs or their userName (newcomer, folded address), or by their key. Whose userName
-    /// somebody claims in this read, and whom the connection is linked to, is nobody else.
+    /// Whom of former connections newcomers may be: by an address that is theirs or their userName (newcomer, folded address), or by their
+    /// key. Whose userName somebody claims in this read, and whom the connection is linked to, is nobody else.
     pub async fn heirs(
         &self,
         read: Read,

@@ -20,6 +20,10 @@ impl State {
 
 /// The states of an active connection, as they are stored.
 pub(crate) const LIVE: &str = "('active', 'paused', 'needs_reauthorisation')";
+/// Another live connection `o` than `$2` that holds a user, with its link: `FROM` and `WHERE` of a statement on `users`.
+pub(crate) const OTHER_HOLDER: &str = "FROM user_links o
+    JOIN connections c ON c.tenant = $1 AND c.id = o.connection AND c.state <> 'disabled'
+    WHERE o.tenant = $1 AND o.record = users.id AND o.connection <> $2 AND o.left_at IS NULL";
 /// The connections of the tenant `$1` that are idle.
 pub(crate) const IDLE: &str = "SELECT c.id FROM connections c WHERE c.tenant = $1 AND c.state = 'disabled'";
 
@@ -189,12 +193,9 @@ impl Store {
     /// The connections that an undo of this run makes active again, by name. None where it took nobody's turn, or another has it by now.
     pub async fn turned_back(&self, tenant: i64, of: &Run) -> Result<Vec<String>, StoreError> {
         let all = self.connections(tenant).await?;
-        let states = all
-            .iter()
-            .map(|one| Ok((one.id, text(&one.state, "state")?.trim_matches('"').to_owned())))
-            .collect::<Result<_, StoreError>>()?;
+        let states = all.iter().map(|one| (one.id, one.state)).collect();
         let back = turned_back(of.turn.as_deref(), &states)?;
-        let comes = |id: i64| back.iter().any(|(one, _, then)| *one == id && live(then));
+        let comes = |id: i64| back.iter().any(|(one, _, then)| *one == id && then.is_live());
         Ok(all.iter().filter(|one| comes(one.id)).map(|one| one.name.clone()).collect())
     }
 
@@ -229,7 +230,7 @@ impl Store {
 }
 
 /// A connection whose state a run changes, with its state before and after.
-type Turn = (i64, String, String);
+type Turn = (i64, State, State);
 
 /// Changes the states of connections as a run's turn says, and notes it in the run.
 async fn turn(write: &mut Write, lease: Lease, turns: &[Turn]) -> Result<(), StoreError> {
@@ -238,7 +239,7 @@ async fn turn(write: &mut Write, lease: Lease, turns: &[Turn]) -> Result<(), Sto
             .query("UPDATE connections SET state = $3 WHERE tenant = $1 AND id = $2")
             .bind(lease.tenant)
             .bind(connection)
-            .bind(after)
+            .bind(stored(*after)?)
             .execute(&mut **write)
             .await?;
     }
@@ -252,18 +253,19 @@ async fn turn(write: &mut Write, lease: Lease, turns: &[Turn]) -> Result<(), Sto
     Ok(())
 }
 
+/// A state as its column has it.
+fn stored(state: State) -> Result<String, StoreError> {
+    Ok(text(&state, "state")?.trim_matches('"').to_owned())
+}
+
 /// All connections of a tenant with their states.
-async fn states(write: &mut Write, tenant: i64) -> Result<BTreeMap<i64, String>, StoreError> {
+async fn states(write: &mut Write, tenant: i64) -> Result<BTreeMap<i64, State>, StoreError> {
     let row = write
         .query("SELECT json_group_array(json_array(id, state)) FROM connections WHERE tenant = $1")
         .bind(tenant)
         .fetch_one(&mut **write)
         .await?;
-    Ok(page::<(i64, String)>(&row)?.into_iter().collect())
-}
-
-fn live(state: &str) -> bool {
-    ["active", "paused", "needs_reauthorisation"].contains(&state)
+    Ok(page::<(i64, State)>(&row)?.into_iter().collect())
 }
 
 /// Makes this connection the only active one. What gives way stays as it is, but for its state.
@@ -271,9 +273,9 @@ pub(crate) async fn take_turn(write: &mut Write, lease: Lease, connection: i64) 
     let turns: Vec<Turn> = states(write, lease.tenant)
         .await?
         .into_iter()
-        .filter_map(|(id, state)| match (id == connection, live(&state)) {
-            (true, _) => Some((id, state, "active".to_owned())),
-            (false, true) => Some((id, state, "disabled".to_owned())),
+        .filter_map(|(id, state)| match (id == connection, state.is_live()) {
+            (true, _) => Some((id, state, State::Active)),
+            (false, true) => Some((id, state, State::Disabled)),
             (false, false) => None,
         })
         .collect();
@@ -281,22 +283,23 @@ pub(crate) async fn take_turn(write: &mut Write, lease: Lease, connection: i64) 
 }
 
 /// What an undo of a run makes of its turn: nothing where it took none, or where the active connections are no longer those that it left.
-fn turned_back(of: Option<&str>, states: &BTreeMap<i64, String>) -> Result<Vec<Turn>, StoreError> {
+fn turned_back(of: Option<&str>, states: &BTreeMap<i64, State>) -> Result<Vec<Turn>, StoreError> {
     let Some(of) = of else { return Ok(Vec::new()) };
     let turns: Vec<Turn> = crate::database::document(of, "turn")?;
-    let left: BTreeSet<_> = turns.iter().filter(|(_, _, after)| live(after)).map(|(id, _, _)| *id).collect();
-    let now: BTreeSet<_> = states.iter().filter(|(_, state)| live(state)).map(|(id, _)| *id).collect();
+    let left: BTreeSet<_> =
+        turns.iter().filter(|(_, _, after)| after.is_live()).map(|(id, _, _)| *id).collect();
+    let now: BTreeSet<_> = states.iter().filter(|(_, state)| state.is_live()).map(|(id, _)| *id).collect();
     if left != now || turns.iter().any(|(id, _, _)| !states.contains_key(id)) {
         return Ok(Vec::new());
     }
     let back = turns.into_iter().filter_map(|(id, before, _)| {
         // Paused, as every connection whose run was undone; who never ran before has run by now.
-        let then = match before.as_str() {
-            "active" => "paused",
-            "configured" => "disabled",
+        let then = match before {
+            State::Active => State::Paused,
+            State::Configured => State::Disabled,
             other => other,
         };
-        Some((id, states.get(&id)?.clone(), then.to_owned()))
+        Some((id, *states.get(&id)?, then))
     });
     Ok(back.collect())
 }

@@ -152,22 +152,30 @@ fn inherits(user: &User, heirs: &[Heir]) -> Option<Inherits> {
     match (who.next(), who.next()) {
         (None, _) => {
             let named = user.text(DISPLAY_NAME).map(fold)?;
-            let heir =
-                heirs.iter().find(|heir| heir.display_name.as_deref().map(fold).as_ref() == Some(&named))?;
-            Some(Inherits::One(heir.record.clone()))
+            let same =
+                heirs.iter().filter(|heir| heir.display_name.as_deref().map(fold).as_ref() == Some(&named));
+            let same: BTreeMap<_, _> = same.map(|heir| (heir.record.as_str(), heir)).collect();
+            match same.len() {
+                0 => None,
+                1 => same.into_keys().next().map(|record| Inherits::One(record.to_owned())),
+                _ => Some(any_of(same.into_values())),
+            }
         }
         (Some((heir, _)), None) if !is_guest(user) => Some(Inherits::One(heir.record.clone())),
         (Some((heir, address)), None) => Some(Inherits::Held(
             format!("{address} is an address of {}, and a guest is never matched by one", heir.user_name),
             vec![heir.record.clone()],
         )),
-        (Some(_), Some(_)) => {
-            let names: BTreeSet<_> = by_address.values().map(|(heir, _)| heir.user_name.as_str()).collect();
-            let names: Vec<_> = names.into_iter().collect();
-            let records = by_address.keys().map(|record| (*record).to_owned()).collect();
-            Some(Inherits::Held(format!("may be any of {}", names.join(", ")), records))
-        }
+        (Some(_), Some(_)) => Some(any_of(by_address.into_values().map(|(heir, _)| heir))),
     }
+}
+
+/// Somebody who may be several.
+fn any_of<'a>(heirs: impl Iterator<Item = &'a Heir>) -> Inherits {
+    let (names, records): (BTreeSet<_>, Vec<_>) =
+        heirs.map(|heir| (heir.user_name.as_str(), heir.record.clone())).unzip();
+    let names: Vec<_> = names.into_iter().collect();
+    Inherits::Held(format!("may be any of {}", names.join(", ")), records)
 }
 
 enum Decision {
