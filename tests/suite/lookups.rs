@@ -218,3 +218,61 @@ async fn f34_a_source_that_asks_for_patience_is_asked_again() {
     script.faults = CallFaults { lookup: Some(Fault::Throttled(Some(600))), ..CallFaults::default() };
     source.refuses(&script, Class::Throttled).await;
 }
+
+#[tokio::test]
+async fn what_a_full_read_takes_back_is_asked_for_as_if_it_had_been_passed_over() {
+    let directory = Directory::new().await;
+    let source = directory.scripted("acme", &Script::full(trio())).await;
+    source.sync().await;
+    let read = |changes: Vec<Change>| Script { fresh: Read::of(changes).paged(3), ..Script::default() };
+    let back = [Change::UserTakenBack("bob".into()), Change::UserTakenBack("cat".into())];
+    let changes: Vec<_> = trio().into_iter().chain(back).collect();
+    let script = read(changes)
+        .lookup_user("bob", Answer::Gone)
+        .lookup_user("cat", Answer::Here(vec![person("cat").with("title", "Lead").into()]));
+    let report = source.takes(&script).await;
+    assert_eq!((report.users.deactivated, report.users.updated), (1, 1), "{report:#?}");
+    assert_eq!(source.people().await, ["ann", "cat"]);
+    assert_eq!(source.attribute("cat", "title").await, r#""Lead""#);
+    // Taken back and handed over once more, he is there; and a group is taken back like a person.
+    let mut changes = trio();
+    changes.extend([Change::UserTakenBack("cat".into()), person("cat").with("title", "Boss").into()]);
+    changes.push(Change::GroupTakenBack("h".into()));
+    source.takes(&read(changes).lookup_group("h", Answer::Gone).lookup_user("bob", Answer::Gone)).await;
+    assert_eq!(source.attribute("cat", "title").await, r#""Boss""#);
+    assert_eq!(source.groups().await, ["G"]);
+}
+
+#[tokio::test]
+async fn a_membership_that_is_taken_back_ends_with_its_group_s_list() {
+    let directory = Directory::new().await;
+    let source = directory.scripted("acme", &Script::full(trio())).await;
+    source.sync().await;
+    let back = Membership::user("g", "cat");
+    let mut changes = trio();
+    changes.extend([Change::MemberTakenBack(back.clone()), Change::ListsEnd]);
+    source.takes(&Script { fresh: Read::of(changes).paged(2), ..Script::default() }).await;
+    assert_eq!(source.members("G").await, ["ann", "bob"]);
+    // Without the lists' end nobody leaves a group for being passed over.
+    let script = Script::full(trio().into_iter().filter(|change| *change != member("g", "bob")));
+    source.takes(&script).await;
+    assert_eq!(source.members("G").await, ["ann", "bob", "cat"]);
+}
+
+#[tokio::test]
+async fn only_a_full_read_can_take_back() {
+    let directory = Directory::new().await;
+    let base = || Script { fresh: Read::of(trio()).cursor("1"), ..Script::default() };
+    let source = directory.scripted("acme", &base()).await;
+    source.sync().await;
+    for change in [
+        Change::UserTakenBack("ann".into()),
+        Change::GroupTakenBack("g".into()),
+        Change::MemberTakenBack(Membership::user("g", "ann")),
+        Change::ListsEnd,
+    ] {
+        let said = source.refuses(&base().since("1", Read::of([change])), Class::Plugin).await;
+        assert!(said.contains("only a full read can"), "{said:?}");
+    }
+    assert_eq!(source.people().await, ["ann", "bob", "cat"]);
+}

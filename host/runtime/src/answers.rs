@@ -198,7 +198,8 @@ fn change(change: &mut Change, limits: &Limits) -> Result<(), String> {
             attributes(patch.attributes.iter().map(|(name, value)| (name, value)), true, limits)
         }
         Change::Member(Membership { group, member, .. })
-        | Change::MemberGone(Membership { group, member, .. }) => {
+        | Change::MemberGone(Membership { group, member, .. })
+        | Change::MemberTakenBack(Membership { group, member, .. }) => {
             id(group)?;
             id(member)
         }
@@ -207,6 +208,8 @@ fn change(change: &mut Change, limits: &Limits) -> Result<(), String> {
             members.iter().try_for_each(|(member, _)| id(member))
         }
         Change::UserGone(gone) | Change::GroupGone(gone) => id(gone),
+        Change::TakenBack(ObjectRef::User(back) | ObjectRef::Group(back)) => id(back),
+        Change::ListsEnd => Ok(()),
         Change::Unreadable(record) => {
             sentence(&mut record.place);
             sentence(&mut record.why);

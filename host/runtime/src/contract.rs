@@ -60,6 +60,11 @@ pub mod files {
     pub use super::method_world::usher::plugin::files::File;
 }
 
+/// Microsoft Graph.
+pub mod graph {
+    pub use super::method_world::usher::plugin::graph::{Failure, Link, Page, Place, Refusal, Request};
+}
+
 /// Lines for the operator.
 pub mod log {
     pub use super::method_world::usher::plugin::log::Level;

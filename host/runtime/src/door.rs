@@ -3,7 +3,7 @@
 //! Every function of every service is wrapped here: it is counted and its bytes are weighed before and after the service sees it. A
 //! service has no other way to be linked, so there is no call that isn't limited. This is also where a run will be recorded.
 
-use crate::contract::{files, log, model};
+use crate::contract::{files, graph, log, model};
 use crate::fault::Stop;
 use crate::limits::Limits;
 
@@ -96,9 +96,9 @@ impl Weigh for String {
     }
 }
 
-impl Weigh for Vec<u8> {
+impl<T: Weigh> Weigh for Vec<T> {
     fn bytes(&self) -> usize {
-        self.len()
+        self.iter().map(Weigh::bytes).sum()
     }
 }
 
@@ -132,6 +132,56 @@ impl<A: Weigh, B: Weigh> Weigh for (A, B) {
 impl Weigh for files::File {
     fn bytes(&self) -> usize {
         self.name.len() + self.sha256.len() + 12
+    }
+}
+
+impl Weigh for graph::Request {
+    fn bytes(&self) -> usize {
+        self.path.len() + 1
+    }
+}
+
+impl Weigh for graph::Place {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::First(request) => request.bytes(),
+            Self::At(link) => link.len(),
+        }
+    }
+}
+
+impl Weigh for graph::Page {
+    fn bytes(&self) -> usize {
+        let link = match &self.link {
+            graph::Link::Next(link) | graph::Link::Delta(link) => link.len(),
+            graph::Link::None => 1,
+        };
+        self.body.len() + link
+    }
+}
+
+impl Weigh for graph::Failure {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Refused(refusal) => {
+                refusal.code.len() + refusal.message.len() + refusal.request_id.bytes() + 2
+            }
+            Self::Failed(fault) => fault.bytes(),
+        }
+    }
+}
+
+impl Weigh for model::ObjectRef {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::User(id) | Self::Group(id) => id.len(),
+        }
+    }
+}
+
+impl Weigh for model::Membership {
+    fn bytes(&self) -> usize {
+        self.group.len() + self.member.len() + 1
     }
 }
 

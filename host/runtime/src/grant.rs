@@ -15,7 +15,8 @@ pub(crate) const LOG: &str = "log";
 const MODEL: &str = "model";
 
 /// The interfaces of the contract a plugin can ask for.
-pub const INTERFACES: [&str; 8] = ["files", "graph", "http", "ldap", "log", "records", "schedule", "storage"];
+pub const INTERFACES: [&str; 9] =
+    ["files", "graph", "http", "ldap", "log", "mirror", "records", "schedule", "storage"];
 
 /// What the operator granted when adding a plugin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

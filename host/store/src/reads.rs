@@ -448,6 +448,67 @@ impl Staging {
         Ok(())
     }
 
+    /// The lists of members of all groups that this read has handed over are whole.
+    pub async fn end_lists(&mut self) -> Result<(), StoreError> {
+        self.write
+            .query(
+                "INSERT INTO staged_slices (tenant, read, group_id, done)
+             SELECT tenant, read, source_id, 1 FROM staged_groups WHERE tenant = $1 AND read = $2 AND op IN (0, 1)
+             ON CONFLICT (tenant, read, group_id) DO UPDATE SET done = 1",
+            )
+            .bind(self.read.tenant)
+            .bind(self.read.id)
+            .execute(&mut *self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// Forgets what this read handed over of these users, groups and memberships (group, member, kind), as if it never had.
+    pub async fn take_back(
+        &mut self,
+        users: &BTreeSet<String>,
+        groups: &BTreeSet<String>,
+        members: &BTreeSet<(String, String, &str)>,
+    ) -> Result<(), StoreError> {
+        let mut taken = Vec::new();
+        if !users.is_empty() {
+            taken.push((
+                "DELETE FROM staged_users WHERE tenant = $1 AND read = $2
+                   AND source_id IN (SELECT value FROM json_each($3))",
+                rows(users)?,
+            ));
+        }
+        if !groups.is_empty() {
+            taken.push((
+                "DELETE FROM staged_groups WHERE tenant = $1 AND read = $2
+                   AND source_id IN (SELECT value FROM json_each($3))",
+                rows(groups)?,
+            ));
+            taken.push((
+                "DELETE FROM staged_slices WHERE tenant = $1 AND read = $2
+                   AND group_id IN (SELECT value FROM json_each($3))",
+                rows(groups)?,
+            ));
+        }
+        if !members.is_empty() {
+            taken.push((
+                "DELETE FROM staged_members WHERE tenant = $1 AND read = $2 AND (group_id, member_id, kind) IN
+                   (SELECT value->>0, value->>1, value->>2 FROM json_each($3))",
+                rows(members)?,
+            ));
+        }
+        for (sql, gone) in taken {
+            self.write
+                .query(sql)
+                .bind(self.read.tenant)
+                .bind(self.read.id)
+                .bind(gone)
+                .execute(&mut *self.write)
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Stages a record without an id.
     pub async fn unknown(&mut self, record: &UnknownRecord) -> Result<(), StoreError> {
         self.write.query(

@@ -2,6 +2,8 @@
 
 use crate::catalogue::{Catalogue, Entry};
 use crate::fault::{Class, Fault};
+use crate::mirror::Mirror;
+use crate::offer::Offer;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use usher_runtime::contract::model::Problem;
 use usher_runtime::contract::source::Report as CheckReport;
 use usher_runtime::{Limits, Method, Policy};
 use usher_services::{Clock, Services};
-use usher_store::{Connection, Store, VaultKey};
+use usher_store::{Connection, Store, Tombstones, VaultKey};
 
 /// How a host is set up.
 #[derive(Clone, Debug)]
@@ -60,13 +62,14 @@ impl Host {
         self.clock.now().as_millisecond()
     }
 
-    /// The services that one run of a connection gets.
-    pub(crate) fn services(
+    /// What one run of a connection's method is offered.
+    pub(crate) fn offer(
         &self,
         connection: &Connection,
         entry: &Entry,
         kept: BTreeMap<String, String>,
-    ) -> Services {
+        tombstones: Tombstones,
+    ) -> Offer {
         let paths = entry
             .plugin
             .files()
@@ -77,7 +80,18 @@ impl Host {
             })
             .collect();
         let allowed = connection.rules.folders.iter().map(PathBuf::from).collect();
-        Services::new(self.clock.now()).files(allowed, paths, None).storage(kept)
+        Offer {
+            services: Services::new(self.clock.now()).files(allowed, paths, None).storage(kept),
+            mirror: Mirror::new(self.store.clone(), connection, Arc::new(tombstones)),
+        }
+    }
+
+    /// What a method is offered that is only looked at.
+    async fn offer_to_look(&self, connection: &Connection, entry: &Entry) -> Result<Offer, Fault> {
+        let kept = self.store.plugin_storage(connection.tenant, connection.id).await?;
+        let key = self.options.key.as_ref();
+        let tombstones = self.store.tombstones(key, connection.tenant, connection.id).await?;
+        Ok(self.offer(connection, entry, kept, tombstones))
     }
 
     /// A configured instance of a connection's method.
@@ -85,7 +99,7 @@ impl Host {
         &self,
         connection: &Connection,
         entry: &Entry,
-        services: &Services,
+        offer: &Offer,
         seed: u64,
     ) -> Result<Method, Fault> {
         let id = entry.plugin.about().id.clone();
@@ -96,9 +110,9 @@ impl Host {
             .method(
                 &entry.plugin,
                 &entry.grant,
-                services.offer(),
+                offer.to_instance(),
                 &limits(&self.options.method_limits, entry)?,
-                services.environment(seed),
+                offer.services.environment(seed),
             )
             .await
             .map_err(failed)?;
@@ -128,10 +142,7 @@ impl Host {
 
     /// Asks a connection's method what it can see.
     pub async fn check(&self, connection: &Connection) -> Result<CheckReport, Fault> {
-        let entry = self.entry(connection).await?;
-        let kept = self.store.plugin_storage(connection.tenant, connection.id).await?;
-        let services = self.services(connection, &entry, kept);
-        let mut method = self.method(connection, &entry, &services, 0).await?;
+        let mut method = self.look(connection).await?;
         method.check().await.map_err(|error| Fault::of_call(&connection.method, error))
     }
 
@@ -174,9 +185,8 @@ impl Host {
     /// A configured method outside a run: for looking at the source.
     pub async fn look(&self, connection: &Connection) -> Result<Method, Fault> {
         let entry = self.entry(connection).await?;
-        let kept = self.store.plugin_storage(connection.tenant, connection.id).await?;
-        let services = self.services(connection, &entry, kept);
-        self.method(connection, &entry, &services, 0).await
+        let offer = self.offer_to_look(connection, &entry).await?;
+        self.method(connection, &entry, &offer, 0).await
     }
 
     pub(crate) async fn entry(&self, connection: &Connection) -> Result<Entry, Fault> {

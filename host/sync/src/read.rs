@@ -5,6 +5,7 @@
 use crate::catalogue::Entry;
 use crate::fault::{Class, Fault};
 use crate::host::Host;
+use crate::offer::Offer;
 use crate::progress::{Phase, Progress};
 use crate::stage::{Taking, stage};
 use std::collections::BTreeMap;
@@ -13,7 +14,6 @@ use usher_model::Digester;
 use usher_runtime::contract::model::{Counts, Fault as Answer};
 use usher_runtime::contract::source::{Coverage, Next, Position};
 use usher_runtime::{CallError, Method};
-use usher_services::Services;
 use usher_store::{Connection, Lease, OpenRead, Read, Sighting, Store, Tombstones, UnknownRecord};
 
 /// A throttled source is waited for in the host up to this long; longer waits end the run, which goes on by its token.
@@ -62,7 +62,7 @@ pub struct Reader<'a> {
     pub host: &'a Host,
     pub connection: &'a Connection,
     pub entry: &'a Entry,
-    pub services: &'a Services,
+    pub offer: &'a Offer,
     pub lease: Lease,
     /// What the read rests on: an open read of another basis isn't gone on with.
     pub fingerprint: &'a str,
@@ -117,7 +117,8 @@ impl Reader<'_> {
             .store
             .begin_read(self.lease, self.connection.id, &basis, cursor.is_some(), fresh, self.host.now())
             .await?;
-        self.services.begin_again(&open.storage);
+        self.offer.services.begin_again(&open.storage);
+        self.offer.mirror.reads(open.read);
         let mut pages = Pages {
             open,
             position: Position::Fresh,
@@ -132,7 +133,7 @@ impl Reader<'_> {
             (None, None) => Position::Fresh,
         };
         let seed = u64::try_from(self.lease.run).unwrap_or(0);
-        let mut method = self.host.method(self.connection, self.entry, self.services, seed).await?;
+        let mut method = self.host.method(self.connection, self.entry, self.offer, seed).await?;
         loop {
             if let Some(ended) = self.page(&mut method, &mut pages, cursor.is_some()).await? {
                 return Ok(ended);
@@ -173,7 +174,7 @@ impl Reader<'_> {
         let taking = Taking { plugin, incremental, anew: self.anew, tombstones: self.tombstones };
         stage(&mut staging, taking, page.changes).await?;
         let mut storage = pages.open.storage.clone();
-        storage.extend(self.services.changes());
+        storage.extend(self.offer.services.changes());
         match page.next {
             Next::More(token) => {
                 let next = Position::Resume(token.clone());

@@ -196,15 +196,15 @@ impl Host {
         let entry = self.entry(connection).await?;
         let accepted = self.accepted(request).await?;
         let kept = store.plugin_storage(connection.tenant, connection.id).await?;
-        let services = self.services(connection, &entry, kept);
+        let tombstones =
+            store.tombstones(self.options.key.as_ref(), connection.tenant, connection.id).await?;
+        let offer = self.offer(connection, &entry, kept, tombstones.clone());
         let mut chain = Chain::load(self, connection.tenant).await?;
         let fingerprint = fingerprint(connection, &entry);
         let scope = serde_json::to_string(&connection.scope).unwrap_or_default();
         let basis = Digester::new().part(chain.digest()).part(chain.day()).part(&scope).finish().short();
         let same_ground = connection.fingerprint.as_ref() == Some(&fingerprint);
         let reviewed_anew = connection.admitted_by.as_ref() != Some(&basis);
-        let tombstones =
-            store.tombstones(self.options.key.as_ref(), connection.tenant, connection.id).await?;
         // Of who has been left out for long only a hash is kept. Where a verdict may have changed he is read anew: with everybody, or if it rests on
         // more than himself and the source can be asked, one by one.
         let absence = entry.plugin.about().absence;
@@ -217,7 +217,7 @@ impl Host {
             host: self,
             connection,
             entry: &entry,
-            services: &services,
+            offer: &offer,
             lease,
             fingerprint: &fingerprint,
             cursor: connection.cursor.as_deref().filter(|_| same_ground && !anew),
@@ -227,7 +227,7 @@ impl Host {
         };
         let mut sealed = reader.read().await?;
         let read = sealed.read;
-        let mut method = self.method(connection, &entry, &services, 0).await?;
+        let mut method = self.method(connection, &entry, &offer, 0).await?;
         let mut prover = Prover {
             host: self,
             plugin: &connection.method,
@@ -336,7 +336,7 @@ impl Host {
         }
         report.notes.extend(plan.notes.iter().cloned());
         // A method that warns when it is configured warns in each of its instances.
-        for line in services.lines() {
+        for line in offer.services.lines() {
             if line.level == usher_services::Level::Warning && !report.notes.contains(&line.text) {
                 report.notes.push(line.text);
             }

@@ -83,6 +83,13 @@ fn group_without(id: &str, op: i64, why: Option<(&str, &str)>) -> StagedGroup {
     StagedGroup { id, op, hash: None, raw: None, problem, place }
 }
 
+#[derive(Default)]
+struct Back {
+    users: BTreeSet<String>,
+    groups: BTreeSet<String>,
+    members: BTreeSet<(String, String, &'static str)>,
+}
+
 struct Page<'a> {
     known_users: BTreeMap<String, Known>,
     known_groups: BTreeMap<String, Known>,
@@ -95,6 +102,10 @@ struct Page<'a> {
     open: BTreeSet<String>,
     /// Groups whose list begins in this page.
     begun: BTreeSet<String>,
+    /// Whether the lists of all groups so far are whole.
+    lists_end: bool,
+    /// What a full read takes back of its earlier pages.
+    back: Back,
     unknown: Vec<UnknownRecord>,
     /// userNames of people who were erased, folded, that somebody else has by now.
     others: BTreeSet<String>,
@@ -241,6 +252,31 @@ impl Page<'_> {
                 }
                 self.slices.insert(slice.group, slice.last);
             }
+            Change::TakenBack(_) | Change::MemberTakenBack(_) | Change::ListsEnd
+                if self.taking.incremental =>
+            {
+                return Err(Fault::plugin(
+                    self.taking.plugin,
+                    "an incremental read took something back, or ended all lists; only a full read can",
+                ));
+            }
+            Change::ListsEnd => self.lists_end = true,
+            Change::TakenBack(ObjectRef::User(id)) => {
+                let id = self.taking.tombstones.veil(&id).unwrap_or(id);
+                self.users.remove(&id);
+                self.back.users.insert(id);
+            }
+            Change::TakenBack(ObjectRef::Group(id)) => {
+                self.groups.remove(&id);
+                self.back.groups.insert(id);
+            }
+            Change::MemberTakenBack(member) => {
+                let kind = convert::member_kind(member.kind);
+                let veiled = (kind == MemberKind::User).then(|| self.taking.tombstones.veil(&member.member));
+                let key = (member.group, veiled.flatten().unwrap_or(member.member), kind.name());
+                self.members.remove(&key);
+                self.back.members.insert(key);
+            }
             Change::MemberGone(_) | Change::UserGone(_) | Change::GroupGone(_)
                 if !self.taking.incremental =>
             {
@@ -340,6 +376,8 @@ pub async fn stage(staging: &mut Staging, taking: Taking<'_>, changes: Vec<Chang
         slices: BTreeMap::new(),
         open,
         begun: BTreeSet::new(),
+        lists_end: false,
+        back: Back::default(),
         unknown: Vec::new(),
         others,
         taking,
@@ -347,6 +385,7 @@ pub async fn stage(staging: &mut Staging, taking: Taking<'_>, changes: Vec<Chang
     for change in changes {
         page.take(change)?;
     }
+    staging.take_back(&page.back.users, &page.back.groups, &page.back.members).await?;
     staging.users(&page.users.into_values().collect::<Vec<_>>()).await?;
     staging.groups(&page.groups.into_values().collect::<Vec<_>>()).await?;
     staging.forget_members(&page.begun).await?;
@@ -358,6 +397,9 @@ pub async fn stage(staging: &mut Staging, taking: Taking<'_>, changes: Vec<Chang
     staging.members(&members).await?;
     for (group, done) in page.slices {
         staging.slice(&group, done).await?;
+    }
+    if page.lists_end {
+        staging.end_lists().await?;
     }
     for record in &page.unknown {
         staging.unknown(record).await?;

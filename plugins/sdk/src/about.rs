@@ -32,8 +32,13 @@ impl Capabilities {
     }
 
     /// Asks for one more interface of the contract, by its name.
-    pub fn and(mut self, interface: &str) -> Self {
-        self.0.insert(interface.to_owned(), json!({}));
+    pub fn and(self, interface: &str) -> Self {
+        self.and_for(interface, json!({}))
+    }
+
+    /// Asks for one more interface, and says what it asks of it.
+    pub fn and_for(mut self, interface: &str, what: Json) -> Self {
+        self.0.insert(interface.to_owned(), what);
         self
     }
 }

@@ -27,6 +27,8 @@ pub mod source_world {
         inline: "package usher:sdk-source;
                  world pulled {
                      import usher:plugin/files@0.1.0;
+                     import usher:plugin/graph@0.1.0;
+                     import usher:plugin/mirror@0.1.0;
                      import usher:plugin/storage@0.1.0;
                      import usher:plugin/schedule@0.1.0;
                      import usher:plugin/log@0.1.0;
@@ -62,4 +64,4 @@ pub use hook_world::export_hook;
 pub use hook_world::exports::usher::plugin::hook as policy;
 pub use source_world::export_source;
 pub use source_world::exports::usher::plugin::source;
-pub use source_world::usher::plugin::{files, log, model, schedule, storage};
+pub use source_world::usher::plugin::{files, graph, log, mirror, model, schedule, storage};

@@ -6,6 +6,16 @@ pub mod files {
     pub use crate::contract::files::{File, open, read};
 }
 
+/// Microsoft Graph, as this connection's account sees it.
+pub mod graph {
+    pub use crate::contract::graph::{Failure, Link, Page, Place, Refusal, Request, batch, get};
+}
+
+/// What the host holds of this source.
+pub mod mirror {
+    pub use crate::contract::mirror::{handed_over, handed_over_members, known};
+}
+
 /// Small values of this connection, kept when the run is applied.
 pub mod storage {
     pub use crate::contract::storage::{get, remove, set};

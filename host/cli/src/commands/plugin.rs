@@ -12,7 +12,7 @@ use usher_store::{AddedPlugin, Store};
 
 /// What a plugin asks for and nobody serves, as a sentence: such a plugin can be added, and not be run.
 fn unserved(plugin: &Plugin) -> Option<String> {
-    let missing: Vec<_> = plugin.asks().into_iter().filter(|asked| !usher_services::serves(asked)).collect();
+    let missing: Vec<_> = plugin.asks().into_iter().filter(|asked| !usher_sync::serves(asked)).collect();
     (!missing.is_empty())
         .then(|| format!("this host doesn't serve {} yet: it can't be run", missing.join(", ")))
 }

@@ -88,6 +88,10 @@ impl From<record::Change> for contract::Change {
                 members: slice.members.into_iter().map(|member| (member.id, member.kind.into())).collect(),
                 last: slice.last,
             }),
+            record::Change::ListsEnd => Self::ListsEnd,
+            record::Change::UserTakenBack(id) => Self::TakenBack(contract::ObjectRef::User(id)),
+            record::Change::GroupTakenBack(id) => Self::TakenBack(contract::ObjectRef::Group(id)),
+            record::Change::MemberTakenBack(membership) => Self::MemberTakenBack(membership.into()),
             record::Change::UserGone(id) => Self::UserGone(id),
             record::Change::GroupGone(id) => Self::GroupGone(id),
             record::Change::Unreadable(record::Unreadable { what, place, why }) => {

@@ -51,6 +51,17 @@ impl World {
                 self.memberships.remove(membership);
             }
             Change::Members(slice) => self.memberships.extend(slice_memberships(slice)),
+            Change::ListsEnd => {}
+            // What comes after it may be the same again; what doesn't is for `lookup` to say.
+            Change::UserTakenBack(id) => {
+                self.users.remove(id);
+            }
+            Change::GroupTakenBack(id) => {
+                self.groups.remove(id);
+            }
+            Change::MemberTakenBack(membership) => {
+                self.memberships.remove(membership);
+            }
             Change::UserGone(id) => {
                 self.users.remove(id);
                 self.leave(id, MemberKind::User);
@@ -144,7 +155,16 @@ pub fn count(changes: &[Change]) -> Counts {
                 }
                 None => {}
             },
-            Change::MemberGone(_) | Change::UserGone(_) | Change::GroupGone(_) => {}
+            Change::UserTakenBack(id) => {
+                users.remove(id);
+            }
+            Change::GroupTakenBack(id) => {
+                groups.remove(id);
+            }
+            Change::MemberTakenBack(membership) => {
+                memberships.remove(membership);
+            }
+            Change::ListsEnd | Change::MemberGone(_) | Change::UserGone(_) | Change::GroupGone(_) => {}
         }
     }
     let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
