@@ -7,6 +7,7 @@ use building::Package;
 fn main() {
     let packages = [
         Package { name: "usher-method-csv", folder: "plugins/methods/csv", examples: &[] },
+        Package { name: "usher-method-m365", folder: "plugins/methods/m365", examples: &[] },
         Package { name: "usher-policy-deny-list", folder: "plugins/policies/deny-list", examples: &[] },
         Package { name: "usher-policy-domain", folder: "plugins/policies/domain", examples: &[] },
     ];

@@ -250,13 +250,15 @@ async fn a_membership_that_is_taken_back_ends_with_its_group_s_list() {
     source.sync().await;
     let back = Membership::user("g", "cat");
     let mut changes = trio();
-    changes.extend([Change::MemberTakenBack(back.clone()), Change::ListsEnd]);
+    changes.extend([Change::MemberTakenBack(back), Change::ListsEnd(vec![])]);
     source.takes(&Script { fresh: Read::of(changes).paged(2), ..Script::default() }).await;
     assert_eq!(source.members("G").await, ["ann", "bob"]);
-    // Without the lists' end nobody leaves a group for being passed over.
-    let script = Script::full(trio().into_iter().filter(|change| *change != member("g", "bob")));
-    source.takes(&script).await;
-    assert_eq!(source.members("G").await, ["ann", "bob", "cat"]);
+    // Without the lists' end nobody leaves a group for being passed over, nor where its own list isn't among them.
+    for end in [None, Some(Change::ListsEnd(vec!["g".into()]))] {
+        let changes = trio().into_iter().filter(|change| *change != member("g", "bob")).chain(end);
+        source.takes(&Script::full(changes)).await;
+        assert_eq!(source.members("G").await, ["ann", "bob", "cat"]);
+    }
 }
 
 #[tokio::test]
@@ -269,7 +271,7 @@ async fn only_a_full_read_can_take_back() {
         Change::UserTakenBack("ann".into()),
         Change::GroupTakenBack("g".into()),
         Change::MemberTakenBack(Membership::user("g", "ann")),
-        Change::ListsEnd,
+        Change::ListsEnd(vec![]),
     ] {
         let said = source.refuses(&base().since("1", Read::of([change])), Class::Plugin).await;
         assert!(said.contains("only a full read can"), "{said:?}");

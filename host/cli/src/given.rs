@@ -237,6 +237,7 @@ pub fn for_host(
             }
             "include_groups" => scope.include_groups = parsed(&key, &value, "true or false")?,
             "managers" => scope.managers = parsed(&key, &value, "true or false")?,
+            "guests" => scope.guests = parsed(&key, &value, "true or false")?,
             "root" => scope.root = value.as_str().filter(|root| !root.is_empty()).map(str::to_owned),
             "grace_days" => rules.grace_days = parsed(&key, &value, "a number of days")?,
             "matching" => {

@@ -1,6 +1,7 @@
 //! Users, groups, memberships and patches of them.
 
 use crate::digest::Digest;
+use crate::key::fold;
 use crate::value::{Attributes, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -149,6 +150,11 @@ impl User {
     /// Whether the user may act: what the source doesn't say counts as yes.
     pub fn is_active(&self) -> bool {
         self.active.unwrap_or(true)
+    }
+
+    /// Whether he is of another organisation, and only invited: his `userType` is Entra's `Guest`.
+    pub fn is_guest(&self) -> bool {
+        self.text("userType").is_some_and(|kind| fold(kind) == "guest")
     }
 
     /// The attribute's text, if it is one.

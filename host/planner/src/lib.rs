@@ -18,4 +18,4 @@ pub use graph::{GroupGraph, GroupNode};
 pub use guard::{Count, GuardRules, Hold, judge};
 pub use line::{Action, Change, Changes, Line, Loss, PlanHash, PlanHasher, RecordKind};
 pub use paths::{MAX_PATHS, Paths};
-pub use scope::{GroupTypes, InScope, Scope};
+pub use scope::{GroupTypes, InScope, Outside, Scope};

@@ -3,7 +3,7 @@
 use crate::graph::GroupGraph;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use usher_model::GroupKind;
+use usher_model::{GroupKind, User};
 
 /// Which kinds of groups come in. A group of a source that knows no kinds always does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,10 @@ pub struct Scope {
     pub include_groups: bool,
     /// Whether managers come in.
     pub managers: bool,
+    /// Whether guests of the source come in: people whose `userType` is `Guest`. Left out of the text where they do, as it was before
+    /// there was a choice.
+    #[serde(skip_serializing_if = "is_true")]
+    pub guests: bool,
     /// In the full scope: the source id of the group that paths start from.
     pub root: Option<String>,
 }
@@ -73,9 +77,14 @@ impl Default for Scope {
             group_types: GroupTypes::default(),
             include_groups: true,
             managers: true,
+            guests: true,
             root: None,
         }
     }
+}
+
+fn is_true(truth: &bool) -> bool {
+    *truth
 }
 
 /// Which groups of a graph are in scope, and why the others aren't.
@@ -87,6 +96,34 @@ pub struct InScope {
     /// Where paths start.
     pub roots: Vec<usize>,
     everyone: bool,
+    guests: bool,
+}
+
+/// Why somebody's record is not in scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outside {
+    /// He is in none of the chosen groups.
+    Groups,
+    /// He is a guest, and guests stay out.
+    Guest,
+}
+
+impl Outside {
+    /// Which setting keeps him out: `scope`, or `guests`.
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::Groups => "scope",
+            Self::Guest => "guests",
+        }
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Groups => "in none of the chosen groups",
+            Self::Guest => "a guest of the source, and guests stay out",
+        }
+    }
 }
 
 impl Scope {
@@ -112,7 +149,7 @@ impl Scope {
             let reasons: Vec<_> = (0..graph.len()).map(refusal).collect();
             let roots = self.root.as_deref().and_then(|root| graph.at(root)).into_iter().collect();
             let missing = self.root.iter().filter(|root| graph.at(root).is_none()).cloned().collect();
-            return InScope { reasons, missing, roots, everyone: true };
+            return InScope { reasons, missing, roots, everyone: true, guests: self.guests };
         };
         let mut reasons = vec![Some("in none of the chosen groups".to_owned()); graph.len()];
         let missing = chosen.iter().filter(|id| graph.at(id).is_none()).cloned().collect();
@@ -133,7 +170,7 @@ impl Scope {
                 *reason = refused;
             }
         }
-        InScope { reasons, missing, roots, everyone: false }
+        InScope { reasons, missing, roots, everyone: false, guests: self.guests }
     }
 }
 
@@ -151,6 +188,19 @@ impl InScope {
     /// Whether users come in without any group.
     pub fn everyone(&self) -> bool {
         self.everyone
+    }
+
+    /// Whether every user comes in, whoever he is.
+    pub fn admits_all(&self) -> bool {
+        self.everyone && self.guests
+    }
+
+    /// What keeps a user with these direct groups out.
+    pub fn outside(&self, user: &User, direct: impl IntoIterator<Item = usize>) -> Option<Outside> {
+        if !self.holds_user(direct) {
+            return Some(Outside::Groups);
+        }
+        (!self.guests && user.is_guest()).then_some(Outside::Guest)
     }
 
     /// Whether a user with these direct groups is in scope.

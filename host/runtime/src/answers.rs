@@ -158,7 +158,11 @@ fn token(token: Option<&str>, limits: &Limits) -> Result<(), Ended> {
 fn changes(changes: &mut [Change], limits: &Limits) -> Result<(), Ended> {
     let members: usize = changes
         .iter()
-        .map(|change| if let Change::Members(slice) = change { slice.members.len() } else { 0 })
+        .map(|change| match change {
+            Change::Members(slice) => slice.members.len(),
+            Change::ListsEnd(but) => but.len(),
+            _ => 0,
+        })
         .sum();
     count("changes", changes.len(), limits)?;
     count("members", members, limits)?;
@@ -209,7 +213,7 @@ fn change(change: &mut Change, limits: &Limits) -> Result<(), String> {
         }
         Change::UserGone(gone) | Change::GroupGone(gone) => id(gone),
         Change::TakenBack(ObjectRef::User(back) | ObjectRef::Group(back)) => id(back),
-        Change::ListsEnd => Ok(()),
+        Change::ListsEnd(but) => but.iter().try_for_each(|group| id(group)),
         Change::Unreadable(record) => {
             sentence(&mut record.place);
             sentence(&mut record.why);

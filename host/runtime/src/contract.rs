@@ -43,8 +43,8 @@ pub mod model {
 /// What a method exports.
 pub mod source {
     pub use super::method_world::exports::usher::plugin::source::{
-        Change, Coverage, Finding, GroupPage, GroupQuery, GroupSummary, MemberPage, Next, Page, Position,
-        Presence, Report, Seal, Standing,
+        Change, Coverage, Estimate, Finding, GroupPage, GroupQuery, GroupSummary, MemberPage, Next, Page,
+        Position, Presence, Report, Seal, Standing,
     };
 }
 

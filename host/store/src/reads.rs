@@ -448,18 +448,25 @@ impl Staging {
         Ok(())
     }
 
-    /// The lists of members of all groups that this read has handed over are whole.
-    pub async fn end_lists(&mut self) -> Result<(), StoreError> {
-        self.write
-            .query(
-                "INSERT INTO staged_slices (tenant, read, group_id, done)
+    /// The lists of members of all groups that this read has handed over are whole, but for those of some groups.
+    pub async fn end_lists(&mut self, but: &BTreeSet<String>) -> Result<(), StoreError> {
+        let but = rows(but)?;
+        for sql in [
+            "INSERT INTO staged_slices (tenant, read, group_id, done)
              SELECT tenant, read, source_id, 1 FROM staged_groups WHERE tenant = $1 AND read = $2 AND op IN (0, 1)
+               AND source_id NOT IN (SELECT value FROM json_each($3))
              ON CONFLICT (tenant, read, group_id) DO UPDATE SET done = 1",
-            )
-            .bind(self.read.tenant)
-            .bind(self.read.id)
-            .execute(&mut *self.write)
-            .await?;
+            "DELETE FROM staged_slices WHERE tenant = $1 AND read = $2
+               AND (done = 0 OR group_id IN (SELECT value FROM json_each($3)))",
+        ] {
+            self.write
+                .query(sql)
+                .bind(self.read.tenant)
+                .bind(self.read.id)
+                .bind(&but)
+                .execute(&mut *self.write)
+                .await?;
+        }
         Ok(())
     }
 

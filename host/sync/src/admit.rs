@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::progress::{Phase, Progress};
 use std::collections::{BTreeMap, BTreeSet};
 use usher_model::{MANAGER, User, fold};
-use usher_planner::{GroupGraph, GroupNode, InScope, Scope};
+use usher_planner::{GroupGraph, GroupNode, InScope, Outside, Scope};
 use usher_store::{GroupReview, Lease, Outcome, Read, ReviewPage, UserReview, Verdict};
 
 /// Groups, nesting and scope of one run.
@@ -176,24 +176,23 @@ async fn review(
     let mut digests = Vec::with_capacity(page.len());
     let with_groups = chain.reads().groups;
     for (at, review) in page.iter().enumerate() {
-        let out = (!admission.scope.holds_user(admission.places(&review.groups)))
-            .then_some("in none of the chosen groups");
+        let out = admission.scope.outside(&review.raw, admission.places(&review.groups));
         let input = Surrounded {
             user: review.raw.clone(),
             groups: if with_groups { admission.surroundings(&review.groups) } else { Vec::new() },
             manager: review.raw.text(MANAGER).and_then(|manager| managers.get(manager)).cloned(),
         };
-        let digest = chain.digest_of(&input, out);
+        let digest = chain.digest_of(&input, out.map(Outside::words));
         let slot = outcomes.get_mut(at);
         if review.digest.as_ref() == Some(&digest) {
             if let Some(slot) = slot {
                 *slot = Some(review.outcome.clone().unwrap_or_default());
             }
-        } else if let (Some(reason), Some(slot)) = (out, slot) {
+        } else if let (Some(out), Some(slot)) = (out, slot) {
             *slot = Some(Outcome {
                 decision: Verdict::LeaveOut,
-                by: "scope".to_owned(),
-                reason: reason.to_owned(),
+                by: out.setting().to_owned(),
+                reason: out.words().to_owned(),
                 edits: BTreeMap::new(),
             });
         } else {

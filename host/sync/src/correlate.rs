@@ -12,10 +12,6 @@ use usher_store::{Connection, Former, Heir, Lease, Match, Matching, Read};
 
 const PAGE: i64 = 500;
 
-fn is_guest(user: &User) -> bool {
-    user.text("userType").is_some_and(|kind| fold(kind) == "guest")
-}
-
 /// Matches newcomers against everybody whom this connection doesn't own.
 pub async fn newcomers(
     host: &Host,
@@ -161,7 +157,7 @@ fn inherits(user: &User, heirs: &[Heir]) -> Option<Inherits> {
                 _ => Some(any_of(same.into_values())),
             }
         }
-        (Some((heir, _)), None) if !is_guest(user) => Some(Inherits::One(heir.record.clone())),
+        (Some((heir, _)), None) if !user.is_guest() => Some(Inherits::One(heir.record.clone())),
         (Some((heir, address)), None) => Some(Inherits::Held(
             format!("{address} is an address of {}, and a guest is never matched by one", heir.user_name),
             vec![heir.record.clone()],
@@ -214,7 +210,7 @@ fn decide(
         );
     }
     let proof =
-        !is_guest(user) && domain_of(&hit.address).is_some_and(|domain| authoritative.contains(&domain));
+        !user.is_guest() && domain_of(&hit.address).is_some_and(|domain| authoritative.contains(&domain));
     let words = format!("{} is the {how} of {}, who was made by hand", hit.address, hit.user_name);
     match matching {
         _ if proof => Decision::Link(hit.record.clone()),

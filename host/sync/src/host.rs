@@ -127,6 +127,7 @@ impl Host {
                     "group_types": connection.scope.group_types.names(),
                     "include_groups": connection.scope.include_groups,
                     "managers": connection.scope.managers,
+                    "guests": connection.scope.guests,
                 }),
             );
         }

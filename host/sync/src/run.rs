@@ -307,7 +307,7 @@ impl Host {
         let planner = Planner::new(self, connection, lease, &sealed, &former, request.progress).await?;
         store.leavers_due(lease, read, planner.leaves_by).await?;
         let first = connection.admitted_by.is_none();
-        let plain = chain.is_empty() && admission.scope.everyone();
+        let plain = chain.is_empty() && admission.scope.admits_all();
         if !plain || (reviewed_anew && !first) {
             admit::users(self, lease, read, &mut chain, &admission, request.progress).await?;
         }

@@ -102,8 +102,8 @@ struct Page<'a> {
     open: BTreeSet<String>,
     /// Groups whose list begins in this page.
     begun: BTreeSet<String>,
-    /// Whether the lists of all groups so far are whole.
-    lists_end: bool,
+    /// The lists of all groups so far are whole, but for these.
+    lists_end: Option<BTreeSet<String>>,
     /// What a full read takes back of its earlier pages.
     back: Back,
     unknown: Vec<UnknownRecord>,
@@ -252,7 +252,7 @@ impl Page<'_> {
                 }
                 self.slices.insert(slice.group, slice.last);
             }
-            Change::TakenBack(_) | Change::MemberTakenBack(_) | Change::ListsEnd
+            Change::TakenBack(_) | Change::MemberTakenBack(_) | Change::ListsEnd(_)
                 if self.taking.incremental =>
             {
                 return Err(Fault::plugin(
@@ -260,7 +260,7 @@ impl Page<'_> {
                     "an incremental read took something back, or ended all lists; only a full read can",
                 ));
             }
-            Change::ListsEnd => self.lists_end = true,
+            Change::ListsEnd(but) => self.lists_end = Some(but.into_iter().collect()),
             Change::TakenBack(ObjectRef::User(id)) => {
                 let id = self.taking.tombstones.veil(&id).unwrap_or(id);
                 self.users.remove(&id);
@@ -376,7 +376,7 @@ pub async fn stage(staging: &mut Staging, taking: Taking<'_>, changes: Vec<Chang
         slices: BTreeMap::new(),
         open,
         begun: BTreeSet::new(),
-        lists_end: false,
+        lists_end: None,
         back: Back::default(),
         unknown: Vec::new(),
         others,
@@ -398,8 +398,8 @@ pub async fn stage(staging: &mut Staging, taking: Taking<'_>, changes: Vec<Chang
     for (group, done) in page.slices {
         staging.slice(&group, done).await?;
     }
-    if page.lists_end {
-        staging.end_lists().await?;
+    if let Some(but) = &page.lists_end {
+        staging.end_lists(but).await?;
     }
     for record in &page.unknown {
         staging.unknown(record).await?;

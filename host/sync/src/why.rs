@@ -7,7 +7,7 @@ use crate::host::Host;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use usher_model::{ACTIVE, MANAGER, USER_NAME, User};
-use usher_planner::PATH;
+use usher_planner::{Outside, PATH};
 use usher_store::{Connection, Mirror, PolicyRow, Read, UserRow, Verdict};
 
 /// One step of an explanation.
@@ -253,12 +253,22 @@ impl Host {
         let ground = Admission::now(self, connection).await?;
         let names = ground.names(&mirror.groups);
         let direct = if names.is_empty() { "no group".to_owned() } else { names.join(", ") };
-        if !ground.scope.holds_user(ground.places(&mirror.groups)) {
-            steps.push(step("scope", Some(false), format!("in {direct}: none of the chosen groups")));
-            return Ok(Some((
-                "he is in none of the chosen groups".to_owned(),
-                "put him into a chosen group at the source, or choose one of his groups".to_owned(),
-            )));
+        match ground.scope.outside(raw, ground.places(&mirror.groups)) {
+            Some(Outside::Groups) => {
+                steps.push(step("scope", Some(false), format!("in {direct}: none of the chosen groups")));
+                return Ok(Some((
+                    "he is in none of the chosen groups".to_owned(),
+                    "put him into a chosen group at the source, or choose one of his groups".to_owned(),
+                )));
+            }
+            Some(Outside::Guest) => {
+                steps.push(step("scope", Some(false), Outside::Guest.words()));
+                return Ok(Some((
+                    "he is a guest of the source, and guests stay out".to_owned(),
+                    "let guests in with --set guests=true, or make him a member at the source".to_owned(),
+                )));
+            }
+            None => {}
         }
         let way = ground.way(&mirror.groups).map(|way| format!(", by {way}")).unwrap_or_default();
         let scope = if ground.scope.everyone() { "the scope is everybody" } else { "through a chosen group" };

@@ -15,10 +15,11 @@ impl std::fmt::Debug for Bundled {
     }
 }
 
-const PLUGINS: [Bundled; 3] = [
+const PLUGINS: [Bundled; 4] = [
     Bundled { id: "csv", wasm: include_bytes!(env!("USHER_METHOD_CSV")) },
     Bundled { id: "deny-list", wasm: include_bytes!(env!("USHER_POLICY_DENY_LIST")) },
     Bundled { id: "domain", wasm: include_bytes!(env!("USHER_POLICY_DOMAIN")) },
+    Bundled { id: "m365", wasm: include_bytes!(env!("USHER_METHOD_M365")) },
 ];
 
 /// All of them, by id.

@@ -8,6 +8,7 @@ mod contract;
 pub mod host;
 mod method;
 mod policy;
+mod schema;
 mod values;
 
 pub use about::{About, Absence, Capabilities, Reads};
@@ -17,11 +18,12 @@ pub use contract::model::{
 };
 pub use contract::policy::{Candidate, Decision, Edit, GroupName, Verdict};
 pub use contract::source::{
-    Change, Coverage, Finding, GroupPage, GroupQuery, GroupSummary, MemberPage, Next, Page, Position,
-    Presence, Report, Seal, Standing,
+    Change, Coverage, Estimate, Finding, GroupPage, GroupQuery, GroupSummary, MemberPage, Next, Page,
+    Position, Presence, Report, Seal, Standing,
 };
 pub use method::{Method, Scope};
 pub use policy::Policy;
+pub use schema::one_line_each;
 pub use {schemars, serde, serde_json};
 
 /// What the registering macros expand to; not for use by hand.

@@ -53,6 +53,8 @@ pub struct Scope {
     pub include_groups: bool,
     /// Whether managers come in.
     pub managers: bool,
+    /// Whether guests of the source come in.
+    pub guests: bool,
 }
 
 impl Scope {

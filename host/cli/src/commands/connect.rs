@@ -271,10 +271,9 @@ fn findings(context: &mut Context, report: &Report) {
         }
     }
     if let Some(counts) = report.counts {
-        context.console.line(format!(
-            "  {} users, {} groups, {} memberships",
-            counts.users, counts.groups, counts.memberships
-        ));
+        let memberships =
+            counts.memberships.map(|number| format!(", {number} memberships")).unwrap_or_default();
+        context.console.line(format!("  {} users, {} groups{memberships}", counts.users, counts.groups));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::read::{Reading, Sink};
 use crate::settings::{Preset, Settings};
 use crate::table::Table;
 use crate::users::People;
-use usher_plugin::{BadRecord, Change, Fault, Finding, MemberKind, Report, Standing};
+use usher_plugin::{BadRecord, Change, Estimate, Fault, Finding, MemberKind, Report, Standing};
 
 /// At most so many chunks (225 MiB) are gone through: a host hands over 256 MiB in one call. A million people with their
 /// memberships fit.
@@ -85,6 +85,8 @@ pub fn report(outside: &mut dyn Outside, settings: &Settings) -> Result<Report, 
         findings.push(warning(note.what, &note.advice));
     }
     let counts = reading.counts();
+    let estimate =
+        Estimate { users: counts.users, groups: counts.groups, memberships: Some(counts.memberships) };
     let told =
         format!("{} users, {} groups, {} memberships", counts.users, counts.groups, counts.memberships);
     findings.push(good(if is_whole {
@@ -118,7 +120,7 @@ pub fn report(outside: &mut dyn Outside, settings: &Settings) -> Result<Report, 
     for note in reading.strangers() {
         findings.push(warning(note.what, &note.advice));
     }
-    Ok(Report { findings, counts: is_whole.then_some(counts), verified_domains: Vec::new() })
+    Ok(Report { findings, counts: is_whole.then_some(estimate), verified_domains: Vec::new() })
 }
 
 fn failed(mut findings: Vec<Finding>, fault: Fault) -> Result<Report, Fault> {

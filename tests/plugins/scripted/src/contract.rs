@@ -88,7 +88,7 @@ impl From<record::Change> for contract::Change {
                 members: slice.members.into_iter().map(|member| (member.id, member.kind.into())).collect(),
                 last: slice.last,
             }),
-            record::Change::ListsEnd => Self::ListsEnd,
+            record::Change::ListsEnd(but) => Self::ListsEnd(but),
             record::Change::UserTakenBack(id) => Self::TakenBack(contract::ObjectRef::User(id)),
             record::Change::GroupTakenBack(id) => Self::TakenBack(contract::ObjectRef::Group(id)),
             record::Change::MemberTakenBack(membership) => Self::MemberTakenBack(membership.into()),

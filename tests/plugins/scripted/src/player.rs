@@ -5,8 +5,8 @@ use crate::script::{Fault as Scripted, Read, Script, Seal};
 use crate::world::{World, count};
 use std::collections::HashSet;
 use usher_plugin::{
-    Coverage, Fault, Finding, GroupPage, GroupQuery, GroupSummary, MemberPage, Next, ObjectRef, Page,
-    Position, Presence, Report, Seal as Sealed, Standing, User,
+    Counts, Coverage, Estimate, Fault, Finding, GroupPage, GroupQuery, GroupSummary, MemberPage, Next,
+    ObjectRef, Page, Position, Presence, Report, Seal as Sealed, Standing, User,
 };
 
 /// Changes a page where neither script nor settings say.
@@ -43,7 +43,7 @@ impl Player {
         Ok(match self.script.check.clone() {
             Some(check) => Report {
                 findings: check.findings.into_iter().map(Into::into).collect(),
-                counts: check.counts.map(|counts| counts.over(counted)),
+                counts: check.counts.map(|counts| estimate(counts.over(counted))),
                 verified_domains: check.verified_domains,
             },
             None => Report {
@@ -52,7 +52,7 @@ impl Player {
                     what: "the script was read".to_owned(),
                     advice: None,
                 }],
-                counts: Some(counted),
+                counts: Some(estimate(counted)),
                 verified_domains: Vec::new(),
             },
         })
@@ -219,4 +219,8 @@ fn sealed(read: &Read, source: &Source) -> Sealed {
 
 fn unless(fault: &Option<Scripted>) -> Result<(), Fault> {
     fault.clone().map_or(Ok(()), |fault| Err(fault.into()))
+}
+
+fn estimate(counts: Counts) -> Estimate {
+    Estimate { users: counts.users, groups: counts.groups, memberships: Some(counts.memberships) }
 }

@@ -293,7 +293,7 @@ pub enum Change {
     Member(Membership),
     MemberGone(Membership),
     Members(MemberSlice),
-    ListsEnd,
+    ListsEnd(Vec<String>),
     UserTakenBack(String),
     GroupTakenBack(String),
     MemberTakenBack(Membership),

@@ -51,7 +51,7 @@ impl World {
                 self.memberships.remove(membership);
             }
             Change::Members(slice) => self.memberships.extend(slice_memberships(slice)),
-            Change::ListsEnd => {}
+            Change::ListsEnd(_) => {}
             // What comes after it may be the same again; what doesn't is for `lookup` to say.
             Change::UserTakenBack(id) => {
                 self.users.remove(id);
@@ -164,7 +164,7 @@ pub fn count(changes: &[Change]) -> Counts {
             Change::MemberTakenBack(membership) => {
                 memberships.remove(membership);
             }
-            Change::ListsEnd | Change::MemberGone(_) | Change::UserGone(_) | Change::GroupGone(_) => {}
+            Change::ListsEnd(_) | Change::MemberGone(_) | Change::UserGone(_) | Change::GroupGone(_) => {}
         }
     }
     let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
