@@ -5,12 +5,16 @@
 
 pub mod clock;
 pub mod files;
+pub mod graph;
 pub mod log;
+pub mod oauth;
 pub mod schedule;
 pub mod storage;
+pub mod web;
 
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use files::Files;
+pub use graph::Graph;
 pub use log::{Level, Line, Log};
 pub use schedule::Schedule;
 pub use storage::Storage;
@@ -19,7 +23,7 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::SystemTime;
-use usher_runtime::RunEnvironment;
+use usher_runtime::{RunEnvironment, Service};
 
 /// The services of one run. Cheap to clone; clones are the same services.
 #[derive(Clone, Debug)]
@@ -29,11 +33,12 @@ pub struct Services {
     storage: Storage,
     schedule: Schedule,
     log: Log,
+    graph: Option<Graph>,
 }
 
 /// Whether plugins can be served this interface.
 pub fn serves(interface: &str) -> bool {
-    Services::new(Timestamp::UNIX_EPOCH).offer().has(interface)
+    interface == Graph::INTERFACE || Services::new(Timestamp::UNIX_EPOCH).offer().has(interface)
 }
 
 impl Services {
@@ -45,6 +50,7 @@ impl Services {
             storage: Storage::default(),
             schedule: Schedule::new(now),
             log: Log::default(),
+            graph: None,
         }
     }
 
@@ -66,13 +72,23 @@ impl Services {
         self
     }
 
+    /// The connection's Graph, and the paths that its plugin was granted. A run without it doesn't offer it.
+    pub fn graph(mut self, graph: Graph) -> Self {
+        self.graph = Some(graph);
+        self
+    }
+
     /// What one instance is offered; the grant decides what it gets.
     pub fn offer(&self) -> usher_runtime::Services {
-        usher_runtime::Services::none()
+        let offered = usher_runtime::Services::none()
             .with(self.files.clone())
             .with(self.storage.clone())
             .with(self.schedule.clone())
-            .with(self.log.clone())
+            .with(self.log.clone());
+        match &self.graph {
+            Some(graph) => offered.with(graph.clone()),
+            None => offered,
+        }
     }
 
     /// The run's clock and randomness.

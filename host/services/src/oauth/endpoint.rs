@@ -1,0 +1,413 @@
+//! Entra's token endpoint of one registration (RFC 6749; Microsoft identity platform v2.0).
+
+use super::aadsts::{self, Class};
+use super::assertion::{ASSERTION_TYPE, assertion};
+use super::certificate::Certificate;
+use super::error::{Refusal, TokenError};
+use super::granted::Granted;
+use super::registration::Registration;
+use super::secret::{Secret, exposed};
+use super::tokens::AccessToken;
+use crate::clock::Clock;
+use crate::web::{Broken, GaveUp, Pace, Timeouts, Web, WebError, retry_after};
+use jiff::{SignedDuration, Timestamp};
+use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType};
+use oauth2::{
+    AsyncHttpClient, AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, ErrorResponse,
+    ExtraTokenFields, HttpRequest, HttpResponse, RefreshToken, RequestTokenError, Scope,
+    StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use usher_runtime::one_line;
+
+/// Tokens are a few KiB; groups in a token make it longer.
+const BODY_BYTES: usize = 1 << 20;
+/// What a server that doesn't say means by nothing: an hour, as all of them.
+const LIFETIME: Duration = Duration::from_secs(3600);
+/// Longest part of Entra's own words in a sentence.
+const WORDS: usize = 300;
+
+/// How an application proves that it is the one.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// A client secret.
+    Secret(Secret),
+    /// A certificate, whose key signs an assertion for each request.
+    Certificate(Certificate),
+    /// Not at all: a public client, for delegated sign-ins only.
+    Public,
+}
+
+impl Proof {
+    /// The setting that it stands in.
+    fn setting(&self) -> &'static str {
+        match self {
+            Self::Secret(_) => "client_secret",
+            Self::Certificate(_) => "certificate",
+            Self::Public => "client_id",
+        }
+    }
+}
+
+/// Entra, as one application of one tenant talks to it. Cheap to clone.
+#[derive(Clone)]
+pub struct Entra {
+    registration: Registration,
+    proof: Proof,
+    pub(crate) web: Web,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) pace: Pace,
+}
+
+impl fmt::Debug for Entra {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Entra")
+            .field("registration", &self.registration)
+            .field("proof", &self.proof)
+            .finish()
+    }
+}
+
+/// What a request is made for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Grant<'a> {
+    /// The application for itself.
+    Application,
+    /// Renewing a delegated sign-in.
+    Refresh(&'a Secret),
+    /// The code that a sign-in came back with.
+    Code { code: &'a Secret, verifier: &'a Secret, redirect: &'a str },
+}
+
+impl Grant<'_> {
+    /// Whether asking once more is safe after an answer that got lost: a code or a rotating refresh token may have been used up.
+    fn can_be_repeated(self) -> bool {
+        matches!(self, Self::Application)
+    }
+}
+
+/// The `oauth2` crate's client, with Entra's errors and id token.
+pub(crate) type Client<Token = EndpointSet> = oauth2::Client<
+    EntraError,
+    EntraTokens,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    Token,
+>;
+pub(crate) type EntraTokens = StandardTokenResponse<IdToken, BasicTokenType>;
+
+/// What OpenID Connect adds to an answer.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct IdToken {
+    #[serde(default, with = "exposed::optional")]
+    pub(crate) id_token: Option<Secret>,
+}
+
+impl ExtraTokenFields for IdToken {}
+
+/// What Entra says instead of giving a token.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct EntraError {
+    pub(crate) error: String,
+    #[serde(default)]
+    pub(crate) error_description: Option<String>,
+    #[serde(default)]
+    pub(crate) error_codes: Vec<u32>,
+    #[serde(default)]
+    pub(crate) correlation_id: Option<String>,
+    #[serde(default)]
+    pub(crate) trace_id: Option<String>,
+}
+
+impl fmt::Display for EntraError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.error)
+    }
+}
+
+impl ErrorResponse for EntraError {}
+
+impl Entra {
+    /// The endpoint of this registration.
+    pub fn new(
+        registration: Registration,
+        proof: Proof,
+        clock: Arc<dyn Clock>,
+        pace: Pace,
+    ) -> Result<Self, WebError> {
+        Self::with_timeouts(registration, proof, clock, pace, Timeouts::default())
+    }
+
+    /// The same, with other timeouts.
+    pub fn with_timeouts(
+        registration: Registration,
+        proof: Proof,
+        clock: Arc<dyn Clock>,
+        pace: Pace,
+        timeouts: Timeouts,
+    ) -> Result<Self, WebError> {
+        let web = Web::to(registration.cloud().login(), timeouts)?;
+        Ok(Self { registration, proof, web, clock, pace })
+    }
+
+    /// Where and as whom.
+    pub fn registration(&self) -> &Registration {
+        &self.registration
+    }
+
+    pub(crate) fn client(&self) -> Result<Client, TokenError> {
+        let address = TokenUrl::new(self.registration.token_address()).map_err(|_| TokenError::Setting {
+            setting: "login_url",
+            why: Refusal::plain("makes no address of a token endpoint"),
+        })?;
+        let client = Client::<EndpointNotSet>::new(ClientId::new(self.registration.client().to_owned()))
+            .set_auth_type(AuthType::RequestBody)
+            .set_token_uri(address);
+        Ok(match &self.proof {
+            Proof::Secret(secret) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
+            Proof::Certificate(_) | Proof::Public => client,
+        })
+    }
+
+    /// The assertion that goes with a request, where a certificate proves.
+    pub(crate) fn assertion(&self) -> Result<Option<Secret>, TokenError> {
+        let Proof::Certificate(certificate) = &self.proof else { return Ok(None) };
+        let endpoint = self.registration.token_address();
+        assertion(certificate, self.registration.client(), &endpoint, self.clock.now()).map(Some)
+    }
+
+    /// Gets tokens, trying again as the pace says.
+    pub(crate) async fn redeem(&self, grant: Grant<'_>, scopes: &str) -> Result<Granted, TokenError> {
+        let mut tries = self.pace.begin();
+        loop {
+            // Before it is sent: what it takes to come back is off the token's life.
+            let asked = self.clock.now();
+            let trouble = match self.once(grant, scopes).await {
+                Ok(tokens) => return Ok(granted(&tokens, asked)),
+                Err(Trouble::Refused(error)) => return Err(self.explain(&error, grant)),
+                Err(trouble) => trouble,
+            };
+            let (again, asked, spent) = match &trouble {
+                Trouble::Refused(_) => (false, None, Duration::ZERO),
+                Trouble::Status { after, .. } => (true, *after, Duration::ZERO),
+                Trouble::Unusable(_) => (grant.can_be_repeated(), None, Duration::ZERO),
+                Trouble::Broken(broken) => {
+                    let unsent = matches!(broken, Broken::Unreached(_));
+                    (unsent || grant.can_be_repeated(), None, broken.spent())
+                }
+            };
+            if !again {
+                return Err(self.gave_up(trouble, None));
+            }
+            if let Err(end) = tries.again(asked, spent).await {
+                return Err(self.gave_up(trouble, Some(end)));
+            }
+        }
+    }
+
+    async fn once(&self, grant: Grant<'_>, scopes: &str) -> Result<EntraTokens, Trouble> {
+        let client = self.client().map_err(Trouble::of)?;
+        let assertion = self.assertion().map_err(Trouble::of)?;
+        let http = Carrier { web: &self.web, now: self.clock.now() };
+        let wanted = Scope::new(scopes.to_owned());
+        // The three requests are types of their own that share no trait.
+        macro_rules! send {
+            ($request:expr) => {{
+                let mut request = $request;
+                if let Some(assertion) = &assertion {
+                    request = request
+                        .add_extra_param("client_assertion_type", ASSERTION_TYPE)
+                        .add_extra_param("client_assertion", assertion.expose());
+                }
+                request.request_async(&http).await
+            }};
+        }
+        let answer = match grant {
+            Grant::Application => send!(client.exchange_client_credentials().add_scope(wanted)),
+            Grant::Refresh(token) => {
+                let token = RefreshToken::new(token.expose().to_owned());
+                send!(client.exchange_refresh_token(&token).add_scope(wanted))
+            }
+            Grant::Code { code, verifier, redirect } => {
+                let redirect = oauth2::RedirectUrl::new(redirect.to_owned())
+                    .map_err(|_| Trouble::Unusable("the address to come back to is none".to_owned()))?;
+                let request = client
+                    .exchange_code(oauth2::AuthorizationCode::new(code.expose().to_owned()))
+                    .set_redirect_uri(std::borrow::Cow::Owned(redirect))
+                    .set_pkce_verifier(oauth2::PkceCodeVerifier::new(verifier.expose().to_owned()));
+                send!(request.add_extra_param("scope", wanted.as_str()))
+            }
+        };
+        answer.map_err(|error| match error {
+            RequestTokenError::ServerResponse(refused) => Trouble::Refused(refused),
+            RequestTokenError::Request(Carried(trouble)) => trouble,
+            // What was parsed is in the error, and may be a token: not a word of it is passed on.
+            RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
+                Trouble::Unusable(format!("{} answers with something that is no token", self.web.host()))
+            }
+        })
+    }
+
+    fn gave_up(&self, trouble: Trouble, end: Option<GaveUp>) -> TokenError {
+        let host = self.web.host();
+        match trouble {
+            Trouble::Refused(error) => self.explain(&error, Grant::Application),
+            Trouble::Unusable(why) => TokenError::Network(why),
+            Trouble::Broken(broken) => TokenError::Network(broken.why().to_owned()),
+            Trouble::Status { status, after } => {
+                let after = match end {
+                    Some(GaveUp::TooLong(after)) => Some(after),
+                    _ => after,
+                };
+                TokenError::Busy {
+                    why: Refusal::plain(format!("{host} answers with status {status}")),
+                    after,
+                }
+            }
+        }
+    }
+
+    /// Puts a refusal into words. Entra's own are used only where the number isn't known, without anything secret in them.
+    pub(crate) fn explain(&self, error: &EntraError, grant: Grant<'_>) -> TokenError {
+        let description = error.error_description.as_deref().unwrap_or_default();
+        let code = error.error_codes.first().copied().or_else(|| aadsts::number_in(description));
+        let (class, sentence) = match code.and_then(aadsts::known) {
+            Some((class, sentence)) => (class, sentence.to_owned()),
+            None => {
+                let (class, sentence) = aadsts::by_error(&error.error);
+                let words = self.words(description, grant);
+                (class, if words.is_empty() { sentence.to_owned() } else { format!("{sentence}: {words}") })
+            }
+        };
+        let id = |id: &Option<String>| id.as_deref().map(|id| one_line(id, 64));
+        let why = Refusal {
+            code,
+            sentence,
+            correlation_id: id(&error.correlation_id),
+            trace_id: id(&error.trace_id),
+        };
+        match class {
+            Class::SignIn => TokenError::SignIn(why),
+            Class::Setting(setting) => TokenError::Setting { setting, why },
+            Class::Proof => TokenError::Setting { setting: self.proof.setting(), why },
+            Class::Busy => TokenError::Busy { why, after: None },
+        }
+    }
+
+    /// The first line of a description, in case a server repeats what it was sent.
+    fn words(&self, description: &str, grant: Grant<'_>) -> String {
+        let first = description.lines().next().unwrap_or_default();
+        let mut words = first.split(" Trace ID:").next().unwrap_or_default().to_owned();
+        let mut hide = |secret: &Secret| {
+            if !secret.expose().is_empty() {
+                words = words.replace(secret.expose(), "…");
+            }
+        };
+        if let Proof::Secret(secret) = &self.proof {
+            hide(secret);
+        }
+        match grant {
+            Grant::Application => {}
+            Grant::Refresh(token) => hide(token),
+            Grant::Code { code, verifier, .. } => {
+                hide(code);
+                hide(verifier);
+            }
+        }
+        one_line(&words, WORDS)
+    }
+}
+
+fn granted(tokens: &EntraTokens, asked: Timestamp) -> Granted {
+    let lifetime = tokens.expires_in().unwrap_or(LIFETIME);
+    let lifetime = SignedDuration::try_from(lifetime).unwrap_or(SignedDuration::from_secs(0));
+    let expires = asked.saturating_add(lifetime).unwrap_or(asked);
+    Granted {
+        access: AccessToken::new(Secret::new(tokens.access_token().secret().clone()), asked, expires),
+        refresh: tokens.refresh_token().map(|token| Secret::new(token.secret().clone())),
+        id_token: tokens.extra_fields().id_token.clone(),
+        scopes: tokens.scopes().map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect()),
+    }
+}
+
+/// Why one request gave no token.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    Refused(EntraError),
+    /// Too many requests, or a server that has trouble itself.
+    Status {
+        status: u16,
+        after: Option<Duration>,
+    },
+    Unusable(String),
+    Broken(Broken),
+}
+
+impl Trouble {
+    fn of(error: TokenError) -> Self {
+        Self::Unusable(error.to_string())
+    }
+}
+
+/// Carries the `oauth2` crate's requests.
+pub(crate) struct Carrier<'w> {
+    pub(crate) web: &'w Web,
+    pub(crate) now: Timestamp,
+}
+
+/// The `oauth2` crate wants an error that is one.
+#[derive(Debug)]
+pub(crate) struct Carried(pub(crate) Trouble);
+
+impl fmt::Display for Carried {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("the request failed")
+    }
+}
+
+impl std::error::Error for Carried {}
+
+impl<'c> AsyncHttpClient<'c> for Carrier<'_> {
+    type Error = Carried;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Carried>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let unusable = |why: String| Carried(Trouble::Unusable(why));
+            let request = reqwest::Request::try_from(request)
+                .map_err(|_| unusable("the request for a token can't be made".to_owned()))?;
+            let answer = self
+                .web
+                .execute(request, BODY_BYTES)
+                .await
+                .map_err(|broken| Carried(Trouble::Broken(broken)))?;
+            if answer.status == 429 || answer.status >= 500 {
+                let after = answer
+                    .header("retry-after")
+                    .and_then(|value| retry_after(value, answer.header("date"), self.now));
+                return Err(Carried(Trouble::Status { status: answer.status, after }));
+            }
+            if (300..400).contains(&answer.status) {
+                let host = self.web.host();
+                return Err(unusable(format!(
+                    "{host} sends the sign-in somewhere else, which is never followed; check login_url"
+                )));
+            }
+            let mut response = HttpResponse::new(answer.body);
+            if let Ok(status) = answer.status.try_into() {
+                *response.status_mut() = status;
+            }
+            *response.headers_mut() = answer.headers;
+            Ok(response)
+        })
+    }
+}

@@ -1,0 +1,17 @@
+//! What Entra gives for a proof.
+
+use super::secret::Secret;
+use super::tokens::AccessToken;
+
+/// Tokens, as they came.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// For Graph.
+    pub access: AccessToken,
+    /// To renew it, in delegated mode.
+    pub refresh: Option<Secret>,
+    /// Who signed in, where that was asked for: not yet validated.
+    pub id_token: Option<Secret>,
+    /// The scopes granted, where they were said.
+    pub scopes: Option<Vec<String>>,
+}

@@ -1,0 +1,28 @@
+//! OAuth 2.0 with Microsoft Entra: how a connection's account proves itself, and the access tokens it gets for that.
+//!
+//! [`Registration`] says where and as whom, [`Proof`] by what, [`Tokens`] keeps and renews. What holds: texts that are secret are wiped
+//! when they go and are never printed; no error has a secret, a token or a whole body in it; a refresh token is redeemed by one at a
+//! time, however many tasks and hosts want it ([`TokenStore`]).
+
+mod aadsts;
+mod assertion;
+mod certificate;
+mod cloud;
+mod endpoint;
+mod error;
+mod granted;
+mod kept;
+mod registration;
+mod secret;
+mod store;
+mod tokens;
+
+pub use certificate::{BadCertificate, Certificate};
+pub use cloud::Cloud;
+pub use endpoint::{Entra, Proof};
+pub use error::{Refusal, TokenError};
+pub use granted::Granted;
+pub use registration::Registration;
+pub use secret::Secret;
+pub use store::{MemoryStore, StoreFailure, TokenStore};
+pub use tokens::{AccessToken, Permission, TokenSource, Tokens};
