@@ -37,9 +37,9 @@ impl Default for GraphOptions {
 
 /// A client for Microsoft Graph in the name of one connection. Cheap to clone; clones share budget, tokens and lines.
 #[derive(Clone)]
-pub struct GraphClient(Arc<Shared>);
+pub struct GraphClient(pub(super) Arc<Shared>);
 
-struct Shared {
+pub(super) struct Shared {
     root: Root,
     web: Web,
     tokens: Arc<dyn TokenSource>,

@@ -16,6 +16,9 @@ pub use batch::{BATCH_BYTES, REQUESTS};
 pub use client::{GraphClient, GraphOptions};
 pub use paths::{BadPaths, Paths};
 
+#[cfg(test)]
+mod tests;
+
 use ahead::Ahead;
 use links::unmarked;
 use paths::Checked;

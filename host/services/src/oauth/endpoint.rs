@@ -2,6 +2,7 @@
 
 use super::aadsts::{self, Class};
 use super::assertion::{ASSERTION_TYPE, assertion};
+use super::carrier::{Carried, Carrier, Trouble};
 use super::certificate::Certificate;
 use super::error::{Refusal, TokenError};
 use super::granted::Granted;
@@ -9,23 +10,20 @@ use super::registration::Registration;
 use super::secret::{Secret, exposed};
 use super::tokens::AccessToken;
 use crate::clock::Clock;
-use crate::web::{Broken, GaveUp, Pace, Timeouts, Web, WebError, retry_after};
+use crate::web::{Broken, GaveUp, Pace, Timeouts, Web, WebError};
 use jiff::{SignedDuration, Timestamp};
 use oauth2::basic::{BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType};
 use oauth2::{
-    AsyncHttpClient, AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, ErrorResponse,
-    ExtraTokenFields, HttpRequest, HttpResponse, RefreshToken, RequestTokenError, Scope,
-    StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
+    AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, ErrorResponse, ExtraTokenFields,
+    RefreshToken, RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse, TokenResponse,
+    TokenUrl,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use usher_runtime::one_line;
 
-/// Tokens are a few KiB; groups in a token make it longer.
-const BODY_BYTES: usize = 1 << 20;
 /// What a server that doesn't say means by nothing: an hour, as all of them.
 const LIFETIME: Duration = Duration::from_secs(3600);
 /// Longest part of Entra's own words in a sentence.
@@ -194,10 +192,11 @@ impl Entra {
             let trouble = match self.once(grant, scopes).await {
                 Ok(tokens) => return Ok(granted(&tokens, asked)),
                 Err(Trouble::Refused(error)) => return Err(self.explain(&error, grant)),
+                Err(Trouble::Failed(error)) => return Err(error),
                 Err(trouble) => trouble,
             };
             let (again, asked, spent) = match &trouble {
-                Trouble::Refused(_) => (false, None, Duration::ZERO),
+                Trouble::Refused(_) | Trouble::Failed(_) => (false, None, Duration::ZERO),
                 Trouble::Status { after, .. } => (true, *after, Duration::ZERO),
                 Trouble::Unusable(_) => (grant.can_be_repeated(), None, Duration::ZERO),
                 Trouble::Broken(broken) => {
@@ -215,8 +214,8 @@ impl Entra {
     }
 
     async fn once(&self, grant: Grant<'_>, scopes: &str) -> Result<EntraTokens, Trouble> {
-        let client = self.client().map_err(Trouble::of)?;
-        let assertion = self.assertion().map_err(Trouble::of)?;
+        let client = self.client().map_err(Trouble::Failed)?;
+        let assertion = self.assertion().map_err(Trouble::Failed)?;
         let http = Carrier { web: &self.web, now: self.clock.now() };
         let wanted = Scope::new(scopes.to_owned());
         // The three requests are types of their own that share no trait.
@@ -261,6 +260,7 @@ impl Entra {
         let host = self.web.host();
         match trouble {
             Trouble::Refused(error) => self.explain(&error, Grant::Application),
+            Trouble::Failed(error) => error,
             Trouble::Unusable(why) => TokenError::Network(why),
             Trouble::Broken(broken) => TokenError::Network(broken.why().to_owned()),
             Trouble::Status { status, after } => {
@@ -336,78 +336,5 @@ fn granted(tokens: &EntraTokens, asked: Timestamp) -> Granted {
         refresh: tokens.refresh_token().map(|token| Secret::new(token.secret().clone())),
         id_token: tokens.extra_fields().id_token.clone(),
         scopes: tokens.scopes().map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect()),
-    }
-}
-
-/// Why one request gave no token.
-#[derive(Debug)]
-pub(crate) enum Trouble {
-    Refused(EntraError),
-    /// Too many requests, or a server that has trouble itself.
-    Status {
-        status: u16,
-        after: Option<Duration>,
-    },
-    Unusable(String),
-    Broken(Broken),
-}
-
-impl Trouble {
-    fn of(error: TokenError) -> Self {
-        Self::Unusable(error.to_string())
-    }
-}
-
-/// Carries the `oauth2` crate's requests.
-pub(crate) struct Carrier<'w> {
-    pub(crate) web: &'w Web,
-    pub(crate) now: Timestamp,
-}
-
-/// The `oauth2` crate wants an error that is one.
-#[derive(Debug)]
-pub(crate) struct Carried(pub(crate) Trouble);
-
-impl fmt::Display for Carried {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("the request failed")
-    }
-}
-
-impl std::error::Error for Carried {}
-
-impl<'c> AsyncHttpClient<'c> for Carrier<'_> {
-    type Error = Carried;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Carried>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move {
-            let unusable = |why: String| Carried(Trouble::Unusable(why));
-            let request = reqwest::Request::try_from(request)
-                .map_err(|_| unusable("the request for a token can't be made".to_owned()))?;
-            let answer = self
-                .web
-                .execute(request, BODY_BYTES)
-                .await
-                .map_err(|broken| Carried(Trouble::Broken(broken)))?;
-            if answer.status == 429 || answer.status >= 500 {
-                let after = answer
-                    .header("retry-after")
-                    .and_then(|value| retry_after(value, answer.header("date"), self.now));
-                return Err(Carried(Trouble::Status { status: answer.status, after }));
-            }
-            if (300..400).contains(&answer.status) {
-                let host = self.web.host();
-                return Err(unusable(format!(
-                    "{host} sends the sign-in somewhere else, which is never followed; check login_url"
-                )));
-            }
-            let mut response = HttpResponse::new(answer.body);
-            if let Ok(status) = answer.status.try_into() {
-                *response.status_mut() = status;
-            }
-            *response.headers_mut() = answer.headers;
-            Ok(response)
-        })
     }
 }

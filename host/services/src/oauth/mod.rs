@@ -6,6 +6,7 @@
 
 mod aadsts;
 mod assertion;
+mod carrier;
 mod certificate;
 mod cloud;
 mod endpoint;
@@ -16,6 +17,9 @@ mod registration;
 mod secret;
 mod store;
 mod tokens;
+
+#[cfg(test)]
+mod tests;
 
 pub use certificate::{BadCertificate, Certificate};
 pub use cloud::Cloud;
