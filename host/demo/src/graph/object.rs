@@ -177,7 +177,7 @@ pub fn deleted(
             .is_some_and(|object| object.kind == kind && matches!(object.life, Life::Deleted(_)))
     };
     let places = state.directory.bin.iter().copied().filter(is);
-    let may = Need::reading(kind).check(call.identity);
+    let may = Need::reading_deleted(kind).check(call.identity);
     match rest {
         [] => Some(may.and_then(|()| list(state, call, &listing, places))),
         ["$count"] => Some(may.and_then(|()| count(state, call, &listing, places))),
@@ -198,7 +198,7 @@ pub fn deleted_one(
     let found = state.directory.find(id).filter(|place| state.directory.bin.contains(place));
     let object = found.and_then(|place| state.directory.object(place)).ok_or_else(|| not_found(id));
     Some(object.and_then(|object| {
-        Need::reading(object.kind).check(call.identity)?;
+        Need::reading_deleted(object.kind).check(call.identity)?;
         if call.query.expand.is_some() {
             return Err(invalid_option("'$expand' is not supported here."));
         }

@@ -10,6 +10,8 @@ pub enum Need {
     Users,
     /// Reading groups and their memberships.
     Groups,
+    /// Reading deleted groups.
+    DeletedGroups,
     /// Reading the organisation.
     Organisation,
     /// Reading domains.
@@ -56,6 +58,9 @@ impl Need {
         match self {
             Self::Users => USERS,
             Self::Groups => GROUPS,
+            Self::DeletedGroups => {
+                &["Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]
+            }
             Self::Organisation => ORGANISATION,
             Self::Domains => {
                 &["Domain.Read.All", "Domain.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]
@@ -92,6 +97,14 @@ impl Need {
         match kind {
             Kind::User => Self::Users,
             Kind::Group => Self::Groups,
+        }
+    }
+
+    /// What reading deleted objects of a kind needs.
+    pub fn reading_deleted(kind: Kind) -> Self {
+        match kind {
+            Kind::User => Self::Users,
+            Kind::Group => Self::DeletedGroups,
         }
     }
 

@@ -58,11 +58,6 @@ impl Properties {
             }
         }
     }
-
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Property> {
-        self.0.iter()
-    }
 }
 
 /// Every property name in use, once.
