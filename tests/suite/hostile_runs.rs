@@ -12,7 +12,7 @@ use usher_test_scripted::{Script, t1};
 fn small() -> HostOptions {
     let limits =
         Limits { cpu_ms: 500, wall_ms: 4_000, memory_bytes: 32 << 20, host_calls: 1_000, ..Limits::method() };
-    HostOptions { method_limits: limits.clone(), policy_limits: limits, pages: 50, key: None }
+    HostOptions { method_limits: limits.clone(), policy_limits: limits, pages: 50, ..HostOptions::default() }
 }
 
 /// A tenant with T1 in it by one connection, and a hostile method that took its turn and behaved once.

@@ -6,6 +6,7 @@
 mod digest;
 mod key;
 mod records;
+mod secret;
 mod value;
 
 pub use digest::{Digest, Digester};
@@ -14,4 +15,5 @@ pub use records::{
     ACTIVE, DISPLAY_NAME, EMAILS, Group, GroupKind, GroupPatch, MANAGER, MemberKind, Membership, USER_NAME,
     User, UserPatch, content_hash,
 };
+pub use secret::Secret;
 pub use value::{Attributes, Value};

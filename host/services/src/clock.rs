@@ -1,7 +1,10 @@
 //! The time of day, as an argument: nothing reads the system's clock but [`SystemClock`].
 
 use jiff::Timestamp;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use usher_runtime::BoxFuture;
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
@@ -11,6 +14,53 @@ pub trait Clock: Send + Sync {
     /// Whether it tells the time of day, as other machines do: then it can be held against theirs. One that was set tells what it was set to.
     fn is_of_the_day(&self) -> bool {
         true
+    }
+
+    /// How to wait by it.
+    fn pauses(&self) -> Arc<dyn Pauses> {
+        Arc::new(RealPauses)
+    }
+}
+
+/// Makes pauses. Time and chance are arguments, so that tests need neither.
+pub trait Pauses: Send + Sync {
+    /// Returns after this time.
+    fn pause(&self, time: Duration) -> BoxFuture<'_, ()>;
+
+    /// A number from 0 to below 1, another one each time: hosts that fail together don't come back together.
+    fn chance(&self) -> f64;
+}
+
+/// Real time and real chance.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealPauses;
+
+impl Pauses for RealPauses {
+    fn pause(&self, time: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(tokio::time::sleep(time))
+    }
+
+    fn chance(&self) -> f64 {
+        let mut bytes = [0_u8; 4];
+        // Without randomness the pause is the longest of its kind, which is right as well.
+        if aws_lc_rs::rand::fill(&mut bytes).is_err() {
+            return 1.0 - f64::EPSILON;
+        }
+        f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
+    }
+}
+
+/// Under a clock that stands still nobody waits.
+#[derive(Clone, Copy, Debug, Default)]
+struct NoPauses;
+
+impl Pauses for NoPauses {
+    fn pause(&self, _: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(tokio::task::yield_now())
+    }
+
+    fn chance(&self) -> f64 {
+        0.5
     }
 }
 
@@ -47,6 +97,10 @@ impl Clock for FixedClock {
 
     fn is_of_the_day(&self) -> bool {
         false
+    }
+
+    fn pauses(&self) -> Arc<dyn Pauses> {
+        Arc::new(NoPauses)
     }
 }
 

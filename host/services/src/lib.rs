@@ -12,7 +12,7 @@ pub mod schedule;
 pub mod storage;
 pub mod web;
 
-pub use clock::{Clock, FixedClock, SystemClock};
+pub use clock::{Clock, FixedClock, Pauses, SystemClock};
 pub use files::Files;
 pub use graph::Graph;
 pub use log::{Level, Line, Log};

@@ -255,6 +255,14 @@ impl Store {
         Ok(())
     }
 
+    /// What was committed is on the disk when this returns: elsewhere a power failure may take the last commits with it, whole.
+    pub(crate) async fn settle(&self) -> Result<(), StoreError> {
+        if self.engine() == Engine::Sqlite {
+            self.query("PRAGMA wal_checkpoint(PASSIVE)").fetch_optional(self.pool()).await?;
+        }
+        Ok(())
+    }
+
     /// Closes all connections, which folds the write-ahead log back into the file.
     pub async fn close(&self) {
         self.pool.close().await;

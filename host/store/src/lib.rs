@@ -78,7 +78,8 @@ pub use tombstones::{Tombstone, Tombstones};
 pub use undo::Undone;
 pub use upkeep::{Damage, Moved, TABLES};
 pub use users::{NewUser, UserEdit, UserFilter, UserRow};
-pub use vault::{Secret, VaultKey};
+pub use usher_model::Secret;
+pub use vault::VaultKey;
 
 /// A new id for a record of the directory: a UUID that sorts by time (RFC 9562 section 5.7), which keeps the tables' pages full.
 pub fn new_id() -> String {

@@ -14,29 +14,8 @@ use std::fmt;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use usher_model::Secret;
 use zeroize::Zeroizing;
-
-/// A secret in memory: wiped when dropped, never printed.
-#[derive(Clone)]
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// Takes the text.
-    pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-
-    /// The text, for the one who needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
 
 /// The key that seals.
 #[derive(Clone)]
@@ -117,8 +96,39 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
     (0..hex.len() / 2).map(|at| u8::from_str_radix(hex.get(at * 2..at * 2 + 2)?, 16).ok()).collect()
 }
 
+fn sealed(
+    key: &VaultKey,
+    tenant: i64,
+    connection: i64,
+    name: &str,
+    secret: &Secret,
+) -> Result<String, StoreError> {
+    let nonce = XNonce::generate();
+    let aad = bound(tenant, connection, name);
+    let payload = Payload { msg: secret.expose().as_bytes(), aad: &aad };
+    let sealed = key.cipher().encrypt(&nonce, payload).map_err(|_| StoreError::Sealed)?;
+    Ok(format!("{}{}", hex(&nonce), hex(&sealed)))
+}
+
+fn unsealed(
+    key: &VaultKey,
+    tenant: i64,
+    connection: i64,
+    name: &str,
+    sealed: &str,
+) -> Result<Secret, StoreError> {
+    let sealed = bytes(sealed).ok_or(StoreError::Sealed)?;
+    let (nonce, sealed) = sealed.split_first_chunk::<24>().ok_or(StoreError::Sealed)?;
+    let aad = bound(tenant, connection, name);
+    let open = key
+        .cipher()
+        .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: &aad })
+        .map_err(|_| StoreError::Sealed)?;
+    String::from_utf8(open).map(Secret::new).map_err(|_| StoreError::Sealed)
+}
+
 impl Store {
-    /// Seals and keeps a secret of a connection.
+    /// Seals and keeps a secret of a connection, whatever was kept under that name.
     pub async fn keep_secret(
         &self,
         key: &VaultKey,
@@ -127,21 +137,52 @@ impl Store {
         name: &str,
         secret: &Secret,
     ) -> Result<(), StoreError> {
-        let nonce = XNonce::generate();
-        let aad = bound(tenant, connection, name);
-        let payload = Payload { msg: secret.expose().as_bytes(), aad: &aad };
-        let sealed = key.cipher().encrypt(&nonce, payload).map_err(|_| StoreError::Sealed)?;
         self.query(
             "INSERT INTO secrets (tenant, connection, name, sealed) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (tenant, connection, name) DO UPDATE SET sealed = EXCLUDED.sealed",
+             ON CONFLICT (tenant, connection, name)
+             DO UPDATE SET sealed = EXCLUDED.sealed, version = secrets.version + 1",
         )
         .bind(tenant)
         .bind(connection)
         .bind(name)
-        .bind(format!("{}{}", hex(&nonce), hex(&sealed)))
+        .bind(sealed(key, tenant, connection, name, secret)?)
         .execute(self.pool())
         .await?;
         Ok(())
+    }
+
+    /// Seals and keeps a secret if the kept one is still of this version, 0 where none is kept; its version is then the next. On the
+    /// disk when this returns.
+    pub async fn replace_secret(
+        &self,
+        key: &VaultKey,
+        tenant: i64,
+        connection: i64,
+        name: &str,
+        expected: i64,
+        secret: &Secret,
+    ) -> Result<bool, StoreError> {
+        let sql = match expected {
+            0 => {
+                "INSERT INTO secrets (tenant, connection, name, sealed, version)
+                 SELECT $1, $2, $3, $4, $5 + 1 WHERE true ON CONFLICT DO NOTHING"
+            }
+            _ => {
+                "UPDATE secrets SET sealed = $4, version = version + 1
+                 WHERE tenant = $1 AND connection = $2 AND name = $3 AND version = $5"
+            }
+        };
+        let kept = self
+            .query(sql)
+            .bind(tenant)
+            .bind(connection)
+            .bind(name)
+            .bind(sealed(key, tenant, connection, name, secret)?)
+            .bind(expected)
+            .execute(self.pool())
+            .await?;
+        self.settle().await?;
+        Ok(kept.rows_affected() > 0)
     }
 
     /// Unseals a secret of a connection.
@@ -152,21 +193,37 @@ impl Store {
         connection: i64,
         name: &str,
     ) -> Result<Option<Secret>, StoreError> {
+        Ok(self.versioned_secret(key, tenant, connection, name).await?.1)
+    }
+
+    /// Unseals a secret of a connection, with its version; 0 where none is kept.
+    pub async fn versioned_secret(
+        &self,
+        key: &VaultKey,
+        tenant: i64,
+        connection: i64,
+        name: &str,
+    ) -> Result<(i64, Option<Secret>), StoreError> {
         let row = self
-            .query("SELECT sealed FROM secrets WHERE tenant = $1 AND connection = $2 AND name = $3")
+            .query("SELECT sealed, version FROM secrets WHERE tenant = $1 AND connection = $2 AND name = $3")
             .bind(tenant)
             .bind(connection)
             .bind(name)
             .fetch_optional(self.pool())
             .await?;
-        let Some(row) = row else { return Ok(None) };
-        let sealed = bytes(&row.try_get::<String, _>(0)?).ok_or(StoreError::Sealed)?;
-        let (nonce, sealed) = sealed.split_first_chunk::<24>().ok_or(StoreError::Sealed)?;
-        let aad = bound(tenant, connection, name);
-        let open = key
-            .cipher()
-            .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: &aad })
-            .map_err(|_| StoreError::Sealed)?;
-        String::from_utf8(open).map(|text| Some(Secret::new(text))).map_err(|_| StoreError::Sealed)
+        let Some(row) = row else { return Ok((0, None)) };
+        let text = row.try_get::<String, _>(0)?;
+        Ok((row.try_get(1)?, Some(unsealed(key, tenant, connection, name, &text)?)))
+    }
+
+    /// Forgets a secret of a connection.
+    pub async fn forget_secret(&self, tenant: i64, connection: i64, name: &str) -> Result<(), StoreError> {
+        self.query("DELETE FROM secrets WHERE tenant = $1 AND connection = $2 AND name = $3")
+            .bind(tenant)
+            .bind(connection)
+            .bind(name)
+            .execute(self.pool())
+            .await?;
+        Ok(())
     }
 }

@@ -4,12 +4,13 @@ use crate::catalogue::{Catalogue, Entry};
 use crate::fault::{Class, Fault};
 use crate::mirror::Mirror;
 use crate::offer::Offer;
-use std::collections::BTreeMap;
+use crate::sign_in::Secrets;
 use std::path::PathBuf;
 use std::sync::Arc;
 use usher_runtime::contract::model::Problem;
 use usher_runtime::contract::source::Report as CheckReport;
 use usher_runtime::{Limits, Method, Policy};
+use usher_services::graph::GraphOptions;
 use usher_services::{Clock, Services};
 use usher_store::{Connection, Store, Tombstones, VaultKey};
 
@@ -22,13 +23,21 @@ pub struct HostOptions {
     pub policy_limits: Limits,
     /// Pages that a read may have. A method that never seals ends here; 1,000 changes a page leave room for a hundred million.
     pub pages: u64,
-    /// The key that people who were erased are known again by; none where there is none yet.
+    /// The key that secrets are sealed with, and that people who were erased are known again by; none where there is none yet.
     pub key: Option<VaultKey>,
+    /// How Graph is asked. Pauses are those of the clock.
+    pub graph: GraphOptions,
 }
 
 impl Default for HostOptions {
     fn default() -> Self {
-        Self { method_limits: Limits::method(), policy_limits: Limits::policy(), pages: 100_000, key: None }
+        Self {
+            method_limits: Limits::method(),
+            policy_limits: Limits::policy(),
+            pages: 100_000,
+            key: None,
+            graph: GraphOptions::default(),
+        }
     }
 }
 
@@ -63,13 +72,14 @@ impl Host {
     }
 
     /// What one run of a connection's method is offered.
-    pub(crate) fn offer(
+    pub(crate) async fn offer(
         &self,
         connection: &Connection,
         entry: &Entry,
-        kept: BTreeMap<String, String>,
         tombstones: Tombstones,
-    ) -> Offer {
+        given: Option<&Secrets>,
+    ) -> Result<Offer, Fault> {
+        let kept = self.store.plugin_storage(connection.tenant, connection.id).await?;
         let paths = entry
             .plugin
             .files()
@@ -80,18 +90,30 @@ impl Host {
             })
             .collect();
         let allowed = connection.rules.folders.iter().map(PathBuf::from).collect();
-        Offer {
-            services: Services::new(self.clock.now()).files(allowed, paths, None).storage(kept),
-            mirror: Mirror::new(self.store.clone(), connection, Arc::new(tombstones)),
+        let mut services = Services::new(self.clock.now()).files(allowed, paths, None).storage(kept);
+        if let Some(graph) = self.graph(connection, entry, given).await? {
+            services = services.graph(graph);
         }
+        Ok(Offer { services, mirror: Mirror::new(self.store.clone(), connection, Arc::new(tombstones)) })
+    }
+
+    /// How Graph is asked, by the host's own clock.
+    pub(crate) fn graph_options(&self) -> GraphOptions {
+        let mut options = self.options.graph.clone();
+        options.pace.pauses = self.clock.pauses();
+        options
     }
 
     /// What a method is offered that is only looked at.
-    async fn offer_to_look(&self, connection: &Connection, entry: &Entry) -> Result<Offer, Fault> {
-        let kept = self.store.plugin_storage(connection.tenant, connection.id).await?;
+    async fn offer_to_look(
+        &self,
+        connection: &Connection,
+        entry: &Entry,
+        given: Option<&Secrets>,
+    ) -> Result<Offer, Fault> {
         let key = self.options.key.as_ref();
         let tombstones = self.store.tombstones(key, connection.tenant, connection.id).await?;
-        Ok(self.offer(connection, entry, kept, tombstones))
+        self.offer(connection, entry, tombstones, given).await
     }
 
     /// A configured instance of a connection's method.
@@ -141,9 +163,15 @@ impl Host {
         }
     }
 
-    /// Asks a connection's method what it can see.
-    pub async fn check(&self, connection: &Connection) -> Result<CheckReport, Fault> {
-        let mut method = self.look(connection).await?;
+    /// Asks a connection's method what it can see. `given` are secrets that aren't kept yet.
+    pub async fn check(
+        &self,
+        connection: &Connection,
+        given: Option<&Secrets>,
+    ) -> Result<CheckReport, Fault> {
+        let entry = self.entry(connection).await?;
+        let offer = self.offer_to_look(connection, &entry, given).await?;
+        let mut method = self.method(connection, &entry, &offer, 0).await?;
         method.check().await.map_err(|error| Fault::of_call(&connection.method, error))
     }
 
@@ -186,7 +214,7 @@ impl Host {
     /// A configured method outside a run: for looking at the source.
     pub async fn look(&self, connection: &Connection) -> Result<Method, Fault> {
         let entry = self.entry(connection).await?;
-        let offer = self.offer_to_look(connection, &entry).await?;
+        let offer = self.offer_to_look(connection, &entry, None).await?;
         self.method(connection, &entry, &offer, 0).await
     }
 

@@ -195,10 +195,9 @@ impl Host {
         let switches = connection.state == State::Disabled || !former.yielding().is_empty();
         let entry = self.entry(connection).await?;
         let accepted = self.accepted(request).await?;
-        let kept = store.plugin_storage(connection.tenant, connection.id).await?;
         let tombstones =
             store.tombstones(self.options.key.as_ref(), connection.tenant, connection.id).await?;
-        let offer = self.offer(connection, &entry, kept, tombstones.clone());
+        let offer = self.offer(connection, &entry, tombstones.clone(), None).await?;
         let mut chain = Chain::load(self, connection.tenant).await?;
         let fingerprint = fingerprint(connection, &entry);
         let scope = serde_json::to_string(&connection.scope).unwrap_or_default();

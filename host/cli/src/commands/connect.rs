@@ -13,6 +13,7 @@ use usher_planner::Scope;
 use usher_runtime::contract::source::{Report, Standing};
 use usher_runtime::{Kind, Plugin};
 use usher_store::{Connection, NewConnection, Secret, Settings as Rules, State, StoreError};
+use usher_sync::Secrets;
 
 /// Where a secret comes from: never the command line itself.
 fn secret(source: &str) -> Result<Secret, CliError> {
@@ -116,6 +117,10 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
     }
     let mut scope = earlier.as_ref().map_or_else(Scope::default, |earlier| earlier.scope.clone());
     let mut rules = earlier.as_ref().map_or_else(Rules::default, |earlier| earlier.rules.clone());
+    if earlier.is_none() && plugin.asks().contains("graph") {
+        // A tenant's guests are people of other organisations.
+        scope.guests = false;
+    }
     let own_folders = pairs.iter().any(|(key, _)| key == "folders");
     let rest = given::for_host(plugin, pairs, &mut scope, &mut rules)?;
     if scope.chosen.as_ref().is_some_and(BTreeSet::is_empty) {
@@ -168,7 +173,8 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
         fingerprint: None,
         admitted_by: None,
     };
-    let tested = host.check(&candidate).await;
+    let given = (!secrets.is_empty()).then(|| Secrets::of(secrets.iter().cloned()));
+    let tested = host.check(&candidate, given.as_ref()).await;
     let good = match &tested {
         Ok(report) => {
             findings(context, report);
@@ -281,7 +287,7 @@ fn findings(context: &mut Context, report: &Report) {
 pub async fn check(on: OnConnection, context: &mut Context) -> Result<Status, CliError> {
     let connection = context.connection(on.connection.as_deref()).await?;
     let host = context.host().await?;
-    let report = host.check(&connection).await?;
+    let report = host.check(&connection, None).await?;
     let good = report.findings.iter().all(|finding| finding.standing != Standing::Failed);
     if context.console.is_json() {
         let mut value = report_json(&report);

@@ -75,6 +75,11 @@ impl TokenError {
         matches!(self, Self::Network(_) | Self::Busy { .. } | Self::Kept(_))
     }
 
+    /// A setting is wrong, in a sentence of our own.
+    pub fn setting(setting: &'static str, why: impl Into<String>) -> Self {
+        Self::Setting { setting, why: Refusal::plain(why) }
+    }
+
     pub(crate) fn sign_in(sentence: impl Into<String>) -> Self {
         Self::SignIn(Refusal::plain(sentence))
     }

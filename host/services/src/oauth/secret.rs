@@ -1,29 +1,6 @@
-//! A text that nobody may see.
+//! Secrets on the line and in what is sealed.
 
-use std::fmt;
-use zeroize::Zeroizing;
-
-/// A token, a password, a key: wiped when dropped, never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// Takes the text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
-    }
-
-    /// The text, for the one who needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Secret")
-    }
-}
+pub use usher_model::Secret;
 
 /// For what is written to be sealed, and for what comes over the line. No [`Secret`] can be serialized unless its field says so.
 pub(crate) mod exposed {

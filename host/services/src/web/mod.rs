@@ -14,9 +14,10 @@ pub(crate) mod server;
 #[cfg(test)]
 pub(crate) use pace::still;
 
+pub use crate::clock::{Pauses, RealPauses};
 pub use address::{Address, BadAddress};
 pub use client::{Timeouts, WebError};
-pub use pace::{Pace, Pauses, RealPauses};
+pub use pace::Pace;
 
 pub(crate) use client::{Answer, Broken, Web};
 pub(crate) use pace::GaveUp;

@@ -1,37 +1,9 @@
 //! How a call is tried again: how often, after which pauses, and when it is enough.
 
+use crate::clock::{Pauses, RealPauses};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use usher_runtime::BoxFuture;
-
-/// Makes pauses. Time and chance are arguments, so that tests need neither.
-pub trait Pauses: Send + Sync {
-    /// Returns after this time.
-    fn pause(&self, time: Duration) -> BoxFuture<'_, ()>;
-
-    /// A number from 0 to below 1, another one each time: hosts that fail together don't come back together.
-    fn chance(&self) -> f64;
-}
-
-/// Real time and real chance.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RealPauses;
-
-impl Pauses for RealPauses {
-    fn pause(&self, time: Duration) -> BoxFuture<'_, ()> {
-        Box::pin(tokio::time::sleep(time))
-    }
-
-    fn chance(&self) -> f64 {
-        let mut bytes = [0_u8; 4];
-        // Without randomness the pause is the longest of its kind, which is right as well.
-        if aws_lc_rs::rand::fill(&mut bytes).is_err() {
-            return 1.0 - f64::EPSILON;
-        }
-        f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
-    }
-}
 
 /// How failed requests are tried again within one call.
 #[derive(Clone)]
