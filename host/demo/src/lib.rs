@@ -31,8 +31,8 @@ pub use organisation::{Group, MemberKind, Membership, Organisation, Person};
 pub use server::Server;
 pub use story::{Act, BadRow, Move, Story};
 pub use tenant::{
-    Act as Fault, Budget, Domain, E3, EditError, ExpiredToken, F3, Guid, Identity, Item as BatchItem, Logged,
-    Pages, RetryAfter, Rule, Size, Sku, Tenant, Unruly,
+    BatchItem, Budget, Domain, E3, EditError, ExpiredToken, F3, Fault, Guid, Identity, Logged, Pages,
+    RetryAfter, Rule, Size, Sku, Tenant, Unruly,
 };
 
 /// The domain of everybody's address.

@@ -2,7 +2,7 @@
 
 use crate::graph::{self, Answer, Ids, Request};
 use crate::login;
-use crate::tenant::{Act, Guid, Logged, Moment, Tenant};
+use crate::tenant::{Fault, Guid, Logged, Moment, Tenant};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
@@ -84,21 +84,21 @@ async fn handle(State(tenant): State<Tenant>, request: axum::extract::Request) -
     request.base = format!("{scheme}://{host}");
     let body = to_bytes(body, LARGEST).await;
 
-    let (number, act, ids) = {
+    let (number, fault, ids) = {
         let mut state = tenant.state();
         let number = state.requests.next();
-        let act = state.faults.strike(&request.target(), false);
+        let fault = state.faults.strike(&request.target(), false);
         let id = Guid::of(state.chance, "request", u32::try_from(number & 0xffff_ffff).unwrap_or(0));
         let client = request.header("client-request-id").map_or_else(|| id.to_string(), str::to_owned);
-        (number, act, Ids { request: id, client })
+        (number, fault, Ids { request: id, client })
     };
-    if let Some(Act::Slow(time)) = act {
+    if let Some(Fault::Slow(time)) = fault {
         tokio::time::sleep(time).await;
     }
     let answer = match body {
         Ok(body) => {
             request.body = body.to_vec();
-            struck(&tenant, &mut request, &ids, act.as_ref())
+            struck(&tenant, &mut request, &ids, fault.as_ref())
         }
         Err(_) => {
             graph::error(413, "RequestEntityTooLarge", "The request is too large.").answer(&ids, tenant.now())
@@ -106,7 +106,7 @@ async fn handle(State(tenant): State<Tenant>, request: axum::extract::Request) -
     };
     let now = {
         let mut state = tenant.state();
-        let status = if matches!(act, Some(Act::Drop)) { 0 } else { answer.status };
+        let status = if matches!(fault, Some(Fault::Drop)) { 0 } else { answer.status };
         let items = answer.items.clone();
         state.requests.push(Logged {
             number,
@@ -117,26 +117,26 @@ async fn handle(State(tenant): State<Tenant>, request: axum::extract::Request) -
         });
         state.now
     };
-    response(answer, &ids, now, act.as_ref())
+    response(answer, &ids, now, fault.as_ref())
 }
 
 /// The answer to a request, or what a fault makes of it.
-fn struck(tenant: &Tenant, request: &mut Request, ids: &Ids, act: Option<&Act>) -> Answer {
-    match act {
-        Some(Act::Status { code, error, retry_after }) => {
+fn struck(tenant: &Tenant, request: &mut Request, ids: &Ids, fault: Option<&Fault>) -> Answer {
+    match fault {
+        Some(Fault::Status { code, error, retry_after }) => {
             graph::struck(*code, error, retry_after.clone()).answer(ids, tenant.now())
         }
-        Some(Act::WrongJson) => Answer::json(200, b"<html><body>It works!</body></html>".to_vec()),
-        Some(Act::WrongShape) => Answer::json(200, graph::wrong_shape()),
-        Some(Act::Huge(_)) => Answer::json(200, Vec::new()),
-        Some(Act::Redirect(to)) => Answer {
+        Some(Fault::WrongJson) => Answer::json(200, b"<html><body>It works!</body></html>".to_vec()),
+        Some(Fault::WrongShape) => Answer::json(200, graph::wrong_shape()),
+        Some(Fault::Huge(_)) => Answer::json(200, Vec::new()),
+        Some(Fault::Redirect(to)) => Answer {
             status: 302,
             headers: vec![("location", to.clone())],
             body: Vec::new(),
             items: Vec::new(),
         },
         other => {
-            if let Some(Act::ForeignLink(base)) = other {
+            if let Some(Fault::ForeignLink(base)) = other {
                 request.base.clone_from(base);
             }
             if matches!(request.path.split('/').nth(1), Some("v1.0" | "beta")) {
@@ -148,14 +148,14 @@ fn struck(tenant: &Tenant, request: &mut Request, ids: &Ids, act: Option<&Act>) 
     }
 }
 
-fn response(answer: Answer, ids: &Ids, now: Moment, act: Option<&Act>) -> Response {
+fn response(answer: Answer, ids: &Ids, now: Moment, fault: Option<&Fault>) -> Response {
     let length = answer.body.len();
-    let (body, promised) = match act {
-        Some(Act::CutBody(bytes)) => {
+    let (body, promised) = match fault {
+        Some(Fault::CutBody(bytes)) => {
             (cut(answer.body, *bytes), Some(length.max(bytes.saturating_add(1)) as u64))
         }
-        Some(Act::Drop) => (broken(), Some(1)),
-        Some(Act::Huge(bytes)) => (huge(*bytes), Some(*bytes)),
+        Some(Fault::Drop) => (broken(), Some(1)),
+        Some(Fault::Huge(bytes)) => (huge(*bytes), Some(*bytes)),
         _ => (Body::from(answer.body), None),
     };
     let mut response = Response::new(body);

@@ -18,7 +18,7 @@ pub struct Answer {
     /// The body, empty if there is none.
     pub body: Vec<u8>,
     /// The requests of a batch: method, path, status.
-    pub items: Vec<crate::tenant::Item>,
+    pub items: Vec<crate::tenant::BatchItem>,
 }
 
 impl Answer {

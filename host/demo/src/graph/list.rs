@@ -254,7 +254,9 @@ fn sorted_page<'a>(
     name: &str,
     descending: bool,
 ) -> (Vec<&'a Object>, Option<Behind>) {
-    let value = |object: &Object| object.properties.text(name).unwrap_or_default().to_lowercase();
+    let value = |object: &Object| {
+        object.value(name).and_then(|value| value.as_str().map(str::to_lowercase)).unwrap_or_default()
+    };
     let mut all: Vec<(String, Place, &Object)> =
         found.map(|(place, object)| (value(object), place, object)).collect();
     let order = |a: (&str, Place), b: (&str, Place)| -> Ordering {

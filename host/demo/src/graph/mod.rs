@@ -6,6 +6,7 @@
 
 mod answer;
 mod batch;
+mod caseless;
 mod delta;
 mod error;
 mod filter;
@@ -31,7 +32,7 @@ pub use error::{GraphError, error, throttled};
 pub use json::Fields;
 pub use request::Request;
 
-use crate::tenant::{Act, Item, Tenant};
+use crate::tenant::{BatchItem, Fault, Tenant};
 use error::{no_segment, unauthenticated};
 use request::Call;
 
@@ -54,17 +55,17 @@ fn single(tenant: &Tenant, request: &Request, ids: &Ids) -> Answer {
 
 /// Answers an item of a batch, which faults may strike too.
 fn item(tenant: &Tenant, request: &Request, ids: &Ids) -> Answer {
-    let act = tenant.state().faults.strike(&request.target(), true);
-    let mut answer = match act {
-        Some(Act::Status { code, error, retry_after }) => {
+    let fault = tenant.state().faults.strike(&request.target(), true);
+    let mut answer = match fault {
+        Some(Fault::Status { code, error, retry_after }) => {
             struck(code, &error, retry_after).answer(ids, tenant.now())
         }
-        Some(Act::WrongShape) => Answer::json(200, wrong_shape()),
-        Some(Act::WrongJson) => Answer::json(200, b"\"<html>\"".to_vec()),
+        Some(Fault::WrongShape) => Answer::json(200, wrong_shape()),
+        Some(Fault::WrongJson) => Answer::json(200, b"\"<html>\"".to_vec()),
         _ => single(tenant, request, ids),
     };
     answer.items =
-        vec![Item { method: request.method.clone(), path: request.target(), status: answer.status }];
+        vec![BatchItem { method: request.method.clone(), path: request.target(), status: answer.status }];
     answer
 }
 

@@ -37,7 +37,7 @@ pub fn create(state: &mut State, call: &Call<'_>, kind: Kind) -> Result<Answer, 
         .get("groupTypes")
         .and_then(Value::as_array)
         .is_some_and(|types| types.iter().any(|kind| kind == "Unified"));
-    if kind == Kind::Group && body["mailEnabled"] == true && !unified {
+    if kind == Kind::Group && body.get("mailEnabled") == Some(&Value::Bool(true)) && !unified {
         return Err(bad_request(
             "Only Microsoft 365 groups can be made mail-enabled here; distribution lists are made in Exchange.",
         ));

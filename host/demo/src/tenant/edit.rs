@@ -91,7 +91,7 @@ impl Directory {
     /// Deletes: users and Microsoft 365 groups into the deleted items, other groups for good.
     pub fn delete(&mut self, place: Place, now: Timestamp) -> Result<(), EditError> {
         let object = self.object(place).filter(|object| object.is_live());
-        let object = object.ok_or_else(|| EditError::NotFound(format!("{}", place.0)))?;
+        let object = object.ok_or_else(|| EditError::NotFound(self.called(place)))?;
         let (restorable, kind) = (object.is_restorable(), object.kind);
         let upn = object.properties.text("userPrincipalName").map(str::to_owned);
         let change = self.next();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// What happens to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Act {
+pub enum Fault {
     /// An error in Graph's envelope.
     Status {
         /// The HTTP status.
@@ -46,19 +46,19 @@ pub struct Rule {
     nth: u64,
     times: u64,
     in_batches: bool,
-    act: Act,
+    fault: Fault,
     seen: u64,
 }
 
 impl Rule {
     /// Strikes the n-th request from now on, counted from 1.
-    pub fn nth(nth: u64, act: Act) -> Self {
-        Self { scope: Scope::All, nth: nth.max(1), times: 1, in_batches: false, act, seen: 0 }
+    pub fn nth(nth: u64, fault: Fault) -> Self {
+        Self { scope: Scope::All, nth: nth.max(1), times: 1, in_batches: false, fault, seen: 0 }
     }
 
     /// Strikes the n-th request from now on whose path with its query has a text, counted from 1.
-    pub fn nth_with(nth: u64, text: &str, act: Act) -> Self {
-        Self { scope: Scope::PathHas(text.to_owned()), ..Self::nth(nth, act) }
+    pub fn nth_with(nth: u64, text: &str, fault: Fault) -> Self {
+        Self { scope: Scope::PathHas(text.to_owned()), ..Self::nth(nth, fault) }
     }
 
     /// Strikes so many requests in a row.
@@ -97,7 +97,7 @@ impl Script {
     }
 
     /// What strikes a request. Every rule counts it; the first one that is due strikes.
-    pub fn strike(&mut self, path: &str, in_batch: bool) -> Option<Act> {
+    pub fn strike(&mut self, path: &str, in_batch: bool) -> Option<Fault> {
         let plain = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
         let mut struck = None;
         for rule in &mut self.0 {
@@ -111,7 +111,7 @@ impl Script {
             rule.seen += 1;
             let due = rule.seen >= rule.nth && rule.seen - rule.nth < rule.times;
             if due && struck.is_none() {
-                struck = Some(rule.act.clone());
+                struck = Some(rule.fault.clone());
             }
         }
         struck

@@ -9,15 +9,43 @@ use serde_json::{Value, json};
 /// Monday, 5 January 2026, 08:00 UTC.
 pub const BEGINNING: i64 = 1_767_600_000;
 
-/// Users: name, domain of the user principal name, family name, job, department, whether enabled, licence.
-const USERS: [(&str, &str, &str, &str, &str, bool, Option<&str>); 7] = [
-    ("ann", "acme.example", "Abbot", "Software Engineer", "Engineering", true, Some(E3.id)),
-    ("bob", "acme.example", "Brandt", "Head of Engineering", "Engineering", true, Some(E3.id)),
-    ("cat", "alt.example", "Castaño", "Account Manager", "Sales", true, Some(E3.id)),
-    ("dan", "acme.example", "Doyle", "Accountant", "Finance", true, Some(E3.id)),
-    ("eve", "acme.example", "Esteves", "Designer", "Product", true, Some(F3.id)),
-    ("shared", "acme.example", "", "", "Sales", true, None),
-    ("fay", "acme.example", "Fletcher", "Sales Engineer", "Sales", false, Some(E3.id)),
+/// A user of T1.
+struct Person {
+    name: &'static str,
+    domain: &'static str,
+    family: Option<&'static str>,
+    job: Option<&'static str>,
+    department: &'static str,
+    enabled: bool,
+    licence: Option<&'static str>,
+}
+
+const fn person(
+    name: &'static str,
+    family: &'static str,
+    job: &'static str,
+    department: &'static str,
+    licence: &'static str,
+) -> Person {
+    Person {
+        name,
+        domain: "acme.example",
+        family: Some(family),
+        job: Some(job),
+        department,
+        enabled: true,
+        licence: Some(licence),
+    }
+}
+
+const USERS: [Person; 7] = [
+    person("ann", "Abbot", "Software Engineer", "Engineering", E3.id),
+    person("bob", "Brandt", "Head of Engineering", "Engineering", E3.id),
+    Person { domain: "alt.example", ..person("cat", "Castaño", "Account Manager", "Sales", E3.id) },
+    person("dan", "Doyle", "Accountant", "Finance", E3.id),
+    person("eve", "Esteves", "Designer", "Product", F3.id),
+    Person { family: None, job: None, licence: None, ..person("shared", "", "", "Sales", "") },
+    Person { enabled: false, ..person("fay", "Fletcher", "Sales Engineer", "Sales", E3.id) },
 ];
 
 /// Groups: name, types, whether mail-enabled, whether security-enabled.
@@ -59,7 +87,7 @@ impl Tenant {
         for (name, types, mail, security) in GROUPS {
             tenant.create_group(group(name, types, mail, security)).ok();
         }
-        for user in USERS {
+        for user in &USERS {
             tenant.create_user(self::user(user)).ok();
         }
         for (group, member) in MEMBERS {
@@ -71,42 +99,35 @@ impl Tenant {
 }
 
 fn group(name: &str, types: &[&str], mail: bool, security: bool) -> Value {
-    let mut group = json!({
+    let nickname = name.to_lowercase();
+    let address = mail.then(|| format!("{nickname}@acme.example"));
+    json!({
         "displayName": name,
-        "mailNickname": name.to_lowercase(),
+        "mailNickname": nickname,
         "groupTypes": types,
         "mailEnabled": mail,
         "securityEnabled": security,
-    });
-    if mail {
-        let address = format!("{}@acme.example", name.to_lowercase());
-        group["proxyAddresses"] = json!([format!("SMTP:{address}")]);
-        group["mail"] = json!(address);
-    }
-    group
+        "mail": address,
+        "proxyAddresses": address.as_ref().map(|address| [format!("SMTP:{address}")]),
+    })
 }
 
-fn user(
-    (name, domain, family, job, department, enabled, licence): (
-        &str,
-        &str,
-        &str,
-        &str,
-        &str,
-        bool,
-        Option<&str>,
-    ),
-) -> Value {
-    let mut given = name.to_owned();
+/// What is null is never set.
+fn user(person: &Person) -> Value {
+    let Person { name, domain, family, job, department, enabled, licence } = person;
+    let mut given = (*name).to_owned();
     if let Some(initial) = given.get_mut(..1) {
         initial.make_ascii_uppercase();
     }
     let mail = format!("{name}@acme.example");
     let licences: Vec<Value> =
         licence.iter().map(|sku| json!({ "disabledPlans": [], "skuId": sku })).collect();
-    let mut user = json!({
+    json!({
         "accountEnabled": enabled,
-        "displayName": given,
+        "displayName": family.map_or_else(|| given.clone(), |family| format!("{given} {family}")),
+        "givenName": family.map(|_| &given),
+        "surname": family,
+        "jobTitle": job,
         "mailNickname": name,
         "userPrincipalName": format!("{name}@{domain}"),
         "mail": mail,
@@ -115,12 +136,5 @@ fn user(
         "userType": "Member",
         "usageLocation": "IE",
         "assignedLicenses": licences,
-    });
-    if !family.is_empty() {
-        user["givenName"] = json!(given);
-        user["surname"] = json!(family);
-        user["jobTitle"] = json!(job);
-        user["displayName"] = json!(format!("{given} {family}"));
-    }
-    user
+    })
 }

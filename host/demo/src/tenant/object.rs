@@ -1,9 +1,11 @@
 //! Users and groups, live or deleted, with their links to each other.
 
+use super::edit::instant;
 use super::guid::Guid;
 use super::properties::Properties;
 use jiff::Timestamp;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Where an object lies in the directory. It never moves.
@@ -88,6 +90,15 @@ impl Object {
     /// Whether it is there.
     pub fn is_live(&self) -> bool {
         self.life == Life::Live
+    }
+
+    /// A property's value by its name, the id and the moment of deletion among them.
+    pub fn value(&self, name: &str) -> Option<Cow<'_, Value>> {
+        match (name, self.life) {
+            ("id", _) => Some(Cow::Owned(Value::String(self.guid.to_string()))),
+            ("deletedDateTime", Life::Deleted(at)) => Some(Cow::Owned(Value::String(instant(at)))),
+            _ => self.properties.get(name).map(Cow::Borrowed),
+        }
     }
 
     /// The manager, there or not.

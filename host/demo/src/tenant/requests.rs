@@ -19,12 +19,12 @@ pub struct Logged {
     /// The status of the answer; 0 where the connection was closed instead.
     pub status: u16,
     /// Method, path and status of the items of a batch.
-    pub items: Vec<Item>,
+    pub items: Vec<BatchItem>,
 }
 
 /// A request inside of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Item {
+pub struct BatchItem {
     /// `GET`.
     pub method: String,
     /// With the query, as it was sent.

@@ -159,7 +159,7 @@ fn edit(tenant: &Tenant, ids: &mut [Vec<String>; 2], what: u8, a: u32, b: u32) {
         6 => drop(tenant.delete(&either)),
         7 => drop(tenant.restore(&either)),
         8 => drop(tenant.purge(&either)),
-        9 | 10 | 11 => drop(tenant.add_member(&group, &member)),
+        9..=11 => drop(tenant.add_member(&group, &member)),
         12 => drop(tenant.remove_member(&group, &member)),
         13 => drop(tenant.set_manager(&user, Some(&pick(&ids[0], b)))),
         14 => drop(tenant.set_manager(&user, None)),

@@ -15,13 +15,13 @@ use super::request::Call;
 use super::token;
 use crate::tenant::{ExpiredToken, Guid, Kind, Moment, Place, State};
 use jiff::SignedDuration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// How long state tokens are good for.
 const LASTS: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// How many rounds keep their pages; the others keep where the next round begins.
-const KEPT_WHOLE: u64 = 64;
+/// How many entries of pages are kept; of the oldest rounds beyond them stays only where the next round begins.
+const KEPT_ENTRIES: usize = 4_000_000;
 /// How many ids a filter may name.
 const MOST_IDS: usize = 50;
 
@@ -86,25 +86,37 @@ pub struct Round {
 pub struct Rounds {
     number: u64,
     rounds: BTreeMap<u64, Round>,
+    /// Which rounds have their pages, and how many entries those have.
+    whole: VecDeque<(u64, usize)>,
+    entries: usize,
 }
 
 impl Rounds {
     /// Forgets rounds whose tokens have expired.
     pub fn prune(&mut self, now: Moment) {
         self.rounds.retain(|_, round| now.duration_since(round.touched) < LASTS);
+        self.whole.retain(|(number, _)| self.rounds.contains_key(number));
+        self.entries = self.whole.iter().map(|(_, entries)| entries).sum();
     }
 
     /// Forgets all.
     pub fn clear(&mut self) {
-        self.rounds.clear();
+        *self = Self { number: self.number, ..Self::default() };
     }
 
     fn begin(&mut self, round: Round) -> u64 {
         self.number += 1;
-        self.rounds.insert(self.number, round);
-        if let Some(old) = self.number.checked_sub(KEPT_WHOLE).and_then(|old| self.rounds.get_mut(&old)) {
-            old.pages = Vec::new();
+        let entries = round.pages.iter().map(Vec::len).sum();
+        self.entries += entries;
+        self.whole.push_back((self.number, entries));
+        while self.entries > KEPT_ENTRIES && self.whole.len() > 1 {
+            let Some((oldest, entries)) = self.whole.pop_front() else { break };
+            self.entries -= entries;
+            if let Some(round) = self.rounds.get_mut(&oldest) {
+                round.pages = Vec::new();
+            }
         }
+        self.rounds.insert(self.number, round);
         self.number
     }
 

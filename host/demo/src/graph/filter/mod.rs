@@ -3,6 +3,7 @@
 mod lexer;
 mod parser;
 
+use super::caseless;
 use super::error::{GraphError, unsupported};
 use super::schema::{self, Level};
 use crate::tenant::{Kind, Object};
@@ -60,8 +61,7 @@ enum Subject<'a> {
 impl<'a> Subject<'a> {
     fn value(self, path: &str) -> Option<Cow<'a, Value>> {
         match self {
-            Self::Object(object) if path == "id" => Some(Cow::Owned(Value::String(object.guid.to_string()))),
-            Self::Object(object) => object.properties.get(path).map(Cow::Borrowed),
+            Self::Object(object) => object.value(path),
             Self::Element(element) if path.is_empty() => Some(Cow::Borrowed(element)),
             Self::Element(element) => element.get(path).map(Cow::Borrowed),
         }
@@ -80,7 +80,9 @@ impl Filter {
     }
 
     fn of(&self, subject: Subject<'_>) -> bool {
-        let text = |path: &str| subject.value(path).and_then(|value| value.as_str().map(str::to_lowercase));
+        let text = |path: &str, holds: &dyn Fn(&str) -> bool| {
+            subject.value(path).is_some_and(|value| value.as_str().is_some_and(holds))
+        };
         match self {
             Self::And(left, right) => left.of(subject) && right.of(subject),
             Self::Or(left, right) => left.of(subject) || right.of(subject),
@@ -93,10 +95,8 @@ impl Filter {
                 let value = value.as_deref().unwrap_or(&Value::Null);
                 literals.iter().any(|literal| compare(value, Operator::Equal, literal))
             }
-            Self::StartsWith(path, start) => {
-                text(path).is_some_and(|text| text.starts_with(&start.to_lowercase()))
-            }
-            Self::EndsWith(path, end) => text(path).is_some_and(|text| text.ends_with(&end.to_lowercase())),
+            Self::StartsWith(path, start) => text(path, &|text| caseless::starts_with(text, start)),
+            Self::EndsWith(path, end) => text(path, &|text| caseless::ends_with(text, end)),
             Self::Any(path, inner) => subject.value(path).is_some_and(|list| {
                 list.as_array()
                     .is_some_and(|list| list.iter().any(|element| inner.of(Subject::Element(element))))
@@ -212,9 +212,7 @@ fn ordered(ordering: Ordering, operator: Operator) -> bool {
 /// Text is compared without regard to case, moments as the text they are. What isn't alike is only ever unequal.
 fn compare(value: &Value, operator: Operator, literal: &Value) -> bool {
     let ordering = match (value, literal) {
-        (Value::String(value), Value::String(literal)) => {
-            Some(value.to_lowercase().cmp(&literal.to_lowercase()))
-        }
+        (Value::String(value), Value::String(literal)) => Some(caseless::compare(value, literal)),
         (Value::Number(value), Value::Number(literal)) => {
             value.as_f64().zip(literal.as_f64()).and_then(|(value, literal)| value.partial_cmp(&literal))
         }
