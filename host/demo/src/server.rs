@@ -11,12 +11,15 @@ use axum::response::Response;
 use futures_util::stream;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// The largest body that is taken: Graph's own limit of a request.
 const LARGEST: usize = 4 << 20;
+/// How long the beginning of a cut body has to be on its way before the connection closes. Nothing tells when it has been sent.
+const ON_ITS_WAY: Duration = Duration::from_millis(20);
 /// How much of a huge body is sent at once.
 const CHUNK: usize = 64 << 10;
 
@@ -189,10 +192,7 @@ fn cut(mut body: Vec<u8>, bytes: usize) -> Body {
             return Some((Ok(first), (None, true)));
         }
         if sent {
-            // What was given is on its way only after the connection had a turn without more to send.
-            for _ in 0..3 {
-                tokio::task::yield_now().await;
-            }
+            tokio::time::sleep(ON_ITS_WAY).await;
         }
         Some((Err(io::Error::from(io::ErrorKind::ConnectionReset)), (None, false)))
     }))

@@ -4,12 +4,17 @@ mod lexer;
 mod parser;
 
 use super::caseless;
-use super::error::{GraphError, unsupported};
+use super::error::{GraphError, bad_request, unsupported};
 use super::schema::{self, Level};
 use crate::tenant::{Kind, Object};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Ordering;
+
+/// The most values that `in` takes without an advanced query.
+const MOST_IN_PLAIN: usize = 15;
+/// The longest text that `eq` takes, in characters.
+const LONGEST_EQUAL: usize = 120;
 
 /// How two values are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +144,13 @@ impl Filter {
                 let support = known(path)?;
                 match operator {
                     _ if support.any => Err(refuse(path)),
+                    Operator::Equal
+                        if literal.as_str().is_some_and(|text| text.chars().count() > LONGEST_EQUAL) =>
+                    {
+                        Err(bad_request(format!(
+                            "The value to compare '{path}' with is longer than {LONGEST_EQUAL} characters."
+                        )))
+                    }
                     Operator::NotEqual => Ok(Level::Advanced),
                     Operator::Equal if literal.is_null() => Ok(Level::Advanced),
                     Operator::Equal => Ok(support.equal),
@@ -146,8 +158,14 @@ impl Filter {
                     _ => Err(refuse(path)),
                 }
             }
-            Self::In(path, _) => known(path)
-                .and_then(|support| if support.any { Err(refuse(path)) } else { Ok(support.equal) }),
+            Self::In(path, literals) => {
+                let support = known(path)?;
+                match literals.len() {
+                    _ if support.any => Err(refuse(path)),
+                    many if many > MOST_IN_PLAIN => Ok(Level::Advanced),
+                    _ => Ok(support.equal),
+                }
+            }
             Self::StartsWith(path, _) => {
                 let support = known(path)?;
                 if support.prefix && !support.any { Ok(support.equal) } else { Err(refuse(path)) }
