@@ -165,7 +165,7 @@ fn part(
     url: &str,
     asked: &Value,
 ) -> Result<Request, GraphError> {
-    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let (path, query) = relative(url).split_once('?').unwrap_or((relative(url), ""));
     let mut headers: Vec<(String, String)> = Vec::new();
     if let Some(own) = asked.get("headers").and_then(Value::as_object) {
         headers.extend(own.iter().map(|(name, value)| {
@@ -195,4 +195,12 @@ fn part(
         body,
         base: whole.base.clone(),
     })
+}
+
+/// What is behind the version. Addresses are relative; Microsoft's SDK for Python also sends whole ones.
+fn relative(url: &str) -> &str {
+    match url.split_once("://").and_then(|(_, rest)| rest.split_once('/')) {
+        Some((_, path)) => path.split_once('/').map_or("", |(_, path)| path),
+        None => url,
+    }
 }

@@ -56,6 +56,14 @@ async fn a_batch_is_answered_out_of_order_each_with_its_status() {
 }
 
 #[tokio::test]
+async fn whole_addresses_are_taken_as_microsofts_sdk_sends_them() {
+    let mut client = Client::of(&Tenant::t1()).await;
+    let whole = format!("{}/v1.0/users?$top=1", client.server.url());
+    let answers = by_id(&client.post("/v1.0/$batch", &requests(&[&whole])).await.json());
+    assert_eq!(answers["r1"]["body"]["value"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn malformed_batches_are_refused_as_a_whole() {
     let mut client = Client::of(&Tenant::t1()).await;
     let twice = json!({ "requests": [
