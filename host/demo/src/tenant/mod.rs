@@ -50,7 +50,22 @@ use std::time::Duration;
 /// Tells whom a foreign token speaks for.
 type Verifier = Arc<dyn Fn(&str) -> Option<Identity> + Send + Sync>;
 
-/// A simulated Microsoft 365 tenant.
+/// A simulated Microsoft 365 tenant. A clone is the same tenant.
+///
+/// ```no_run
+/// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+/// use usher_demo::{Fault, Identity, Rule, Tenant};
+///
+/// let tenant = Tenant::t1();
+/// tenant.accept_token("reader", Identity::application(["Directory.Read.All"]));
+/// tenant.add_fault(Rule::nth_with(2, "/users/delta", Fault::Drop));
+/// let server = tenant.serve_at("127.0.0.1:0").await?;
+/// println!("{}/v1.0/users/delta", server.url());
+/// tenant.add_member("G-eng", "dan@acme.example")?;
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Tenant {
     state: Arc<Mutex<State>>,

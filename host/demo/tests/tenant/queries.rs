@@ -1,6 +1,8 @@
 //! Filters, searches, sorting and counting, and what they need.
 
 use crate::client::Client;
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use proptest::prelude::*;
 use serde_json::json;
 use usher_demo::{E3, Tenant};
 
@@ -115,6 +117,47 @@ async fn what_is_unsupported_or_wrong_names_its_place() {
         assert_eq!(reply.error(), (400, code.to_owned()), "{target}: {}", reply.text());
         let message = reply.json()["error"]["message"].as_str().unwrap().to_owned();
         assert!(message.contains(place), "{target}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn endless_filters_are_refused() {
+    let mut client = Client::of(&Tenant::t1()).await;
+    for filter in [vec!["id eq 'x'"; 30_000].join(" or "), "not ".repeat(30_000), "(".repeat(30_000)] {
+        let url = format!("/users?$filter={filter}");
+        let batch = json!({ "requests": [{ "id": "1", "method": "GET", "url": url }] });
+        let reply = client.post("/v1.0/$batch", &batch).await.json();
+        assert_eq!(reply["responses"][0]["status"], 400);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_asked_is_answered(
+        resource in prop::sample::select(vec!["users", "groups", "users/delta", "groups/delta", "servicePrincipals", "directoryRoles"]),
+        option in prop::sample::select(vec!["$filter", "$search", "$orderby", "$select", "$expand", "$skiptoken", "$deltatoken", "$top"]),
+        words in prop::collection::vec(
+            prop_oneof![
+                prop::sample::select(vec![
+                    "displayName", "eq", "ne", "not", "and", "or", "(", ")", ",", ":", "'x'", "null", "true", "5", "any", "in", "c",
+                    "groupTypes/any(c:c", "startswith(", "/$count", "\"mail:x\"", "AND ", "id", "manager($select=id)", "'", "''", "-",
+                ]).prop_map(str::to_owned),
+                "[^\\x00-\\x1f&#]{0,4}",
+            ],
+            0..12,
+        ),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut client = Client::of(&Tenant::t1()).await;
+            let value: String = percent_encode(words.join(" ").as_bytes(), NON_ALPHANUMERIC).to_string();
+            let reply = client.get(&format!("/v1.0/{resource}?{option}={value}")).await;
+            prop_assert!([200, 400].contains(&reply.status), "{}", reply.text());
+            prop_assert!(reply.json()["value"].is_array() || reply.json()["error"]["code"].is_string());
+            Ok(())
+        })?;
     }
 }
 

@@ -2,16 +2,24 @@
 
 use super::lexer::{Token, Word, words};
 use super::{Filter, Operator};
-use crate::graph::error::{GraphError, bad_request};
+use crate::graph::error::{GraphError, bad_request, unsupported};
 use serde_json::Value;
 
 /// How deep parentheses may go.
 const DEEPEST: usize = 50;
+/// How many clauses there may be.
+const MOST_CLAUSES: usize = 500;
 
 /// Reads a filter.
 pub fn parse(text: &str) -> Result<Filter, GraphError> {
-    let mut parser =
-        Parser { words: words(text)?, at: 0, end: text.chars().count(), depth: 0, variable: None };
+    let mut parser = Parser {
+        words: words(text)?,
+        at: 0,
+        end: text.chars().count(),
+        depth: 0,
+        clauses: 0,
+        variable: None,
+    };
     let filter = parser.or()?;
     match parser.next() {
         None => Ok(filter),
@@ -24,6 +32,7 @@ struct Parser {
     at: usize,
     end: usize,
     depth: usize,
+    clauses: usize,
     /// The variable of the `any` that is being read.
     variable: Option<String>,
 }
@@ -93,6 +102,10 @@ impl Parser {
     }
 
     fn clause(&mut self) -> Result<Filter, GraphError> {
+        self.clauses += 1;
+        if self.clauses > MOST_CLAUSES {
+            return Err(unsupported(format!("The filter has more than {MOST_CLAUSES} clauses.")));
+        }
         let token = self.next();
         let Some(Token { word: Word::Bare(word), .. }) = &token else {
             return Err(self.unexpected(token.as_ref(), "a property or a function"));
