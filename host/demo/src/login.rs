@@ -1,7 +1,8 @@
 //! The least of a sign-in: access tokens for applications with a secret, as Microsoft Entra's token endpoint gives them.
 //!
 //! **This is a simulation** by the documentation of the OAuth 2.0 client credentials flow. Nobody can sign in as a user here, and
-//! assertions are refused since their signature isn't verified.
+//! assertions are refused since their signature isn't verified. Statuses, OAuth's errors and the numbers behind `AADSTS` are Entra's, the
+//! sentences are not.
 
 use crate::graph::{Answer, Fields, Ids, Request};
 use crate::tenant::{Guid, Identity, Moment, SecretError, Tenant};
@@ -33,21 +34,14 @@ fn known(tenant: &Tenant, name: &str) -> Result<(), Refusal> {
     if tenant.state().organisation.is(name) {
         return Ok(());
     }
-    Err(Refusal(
-        400,
-        "invalid_request",
-        90002,
-        format!(
-            "Tenant '{name}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud."
-        ),
-    ))
+    Err(Refusal(400, "invalid_request", 90002, format!("There is no tenant '{name}' here.")))
 }
 
 fn token(tenant: &Tenant, request: &Request) -> Result<Answer, Refusal> {
     let form = Form::read(request);
     let grant = form.get("grant_type").ok_or_else(|| missing("grant_type"))?;
     if grant != "client_credentials" {
-        let text = format!("The app requested an unsupported grant type '{grant}'.");
+        let text = format!("The grant type '{grant}' is not supported.");
         return Err(Refusal(400, "unsupported_grant_type", 70003, text));
     }
     let client = form.client.clone().ok_or_else(|| missing("client_id"))?;
@@ -57,35 +51,33 @@ fn token(tenant: &Tenant, request: &Request) -> Result<Answer, Refusal> {
         .and_then(|id| state.applications.iter().find(|application| application.client_id == id));
     let application = application.ok_or_else(|| {
         let text = format!(
-            "Application with identifier '{client}' was not found in the directory '{}'.",
+            "No application '{client}' is registered in the directory '{}'.",
             state.organisation.name
         );
         Refusal(400, "unauthorized_client", 700_016, text)
     })?;
     if form.get("client_assertion").is_some() {
-        let text = "The certificate with identifier used to sign the client assertion is not registered on application.";
+        let text = "No certificate of the application fits the assertion.";
         return Err(Refusal(401, "invalid_client", 700_027, text.to_owned()));
     }
     let secret = form.secret.as_deref().ok_or_else(|| {
-        let text =
-            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
+        let text = "Neither 'client_secret' nor 'client_assertion' was sent.";
         Refusal(401, "invalid_client", 7_000_218, text.to_owned())
     })?;
     application.check(secret, now).map_err(|error| match error {
         SecretError::Wrong => {
-            let text =
-                format!("Invalid client secret provided. A secret was sent that is none of app '{client}'.");
+            let text = format!("The secret is none of application '{client}'.");
             Refusal(401, "invalid_client", 7_000_215, text)
         }
         SecretError::Expired => {
-            let text = format!("The provided client secret keys for app '{client}' are expired.");
+            let text = format!("The secret of application '{client}' has expired.");
             Refusal(401, "invalid_client", 7_000_222, text)
         }
     })?;
     let scope = form.get("scope").ok_or_else(|| missing("scope"))?;
     if !scope.ends_with("/.default") {
         let text = format!(
-            "The provided value for scope {scope} is not valid. Client credential flows must have a scope with /.default suffixed to the resource."
+            "The scope '{scope}' isn't one for client credentials: a resource followed by '/.default'."
         );
         return Err(Refusal(400, "invalid_scope", 1_002_012, text));
     }
@@ -131,7 +123,7 @@ fn json(status: u16, body: Vec<u8>) -> Answer {
 }
 
 fn missing(parameter: &str) -> Refusal {
-    let text = format!("The request body must contain the following parameter: '{parameter}'.");
+    let text = format!("The parameter '{parameter}' is missing.");
     Refusal(400, "invalid_request", 900_144, text)
 }
 

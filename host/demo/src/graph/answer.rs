@@ -66,7 +66,7 @@ impl GraphError {
         let mut inner = Fields::open(error.name("innerError"));
         if self.status == 429 {
             inner.field("code", "429");
-            inner.field("message", "Please retry after");
+            inner.field("message", "Come again when the time in Retry-After has passed.");
             inner.field("status", "429");
         }
         inner.field("date", &date);

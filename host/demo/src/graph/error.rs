@@ -1,4 +1,5 @@
-//! Errors as Graph words them: a status and a code that programs read, a message that people read.
+//! Errors in Graph's terms: status and code are the documented ones, since programs read them; the messages are words of our own, since
+//! none should.
 
 use crate::tenant::EditError;
 
@@ -37,11 +38,7 @@ pub fn invalid_option(message: impl Into<String>) -> GraphError {
 
 /// An object that isn't there.
 pub fn not_found(what: &str) -> GraphError {
-    error(
-        404,
-        "Request_ResourceNotFound",
-        format!("There is no resource '{what}', or none of its references lead to one."),
-    )
+    error(404, "Request_ResourceNotFound", format!("There is no '{what}' here."))
 }
 
 /// An address that leads nowhere.
@@ -56,7 +53,7 @@ pub fn no_method() -> GraphError {
 
 /// Permissions that don't reach.
 pub fn denied() -> GraphError {
-    error(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+    error(403, "Authorization_RequestDenied", "The permissions of the token don't reach this.")
 }
 
 /// A token that is missing, unknown or expired.
@@ -72,7 +69,7 @@ pub fn unauthenticated(message: &str) -> GraphError {
 /// Too many requests.
 pub fn throttled(retry_after: Option<String>) -> GraphError {
     let headers = retry_after.map(|after| ("retry-after", after)).into_iter().collect();
-    GraphError { headers, ..error(429, "TooManyRequests", "Please retry again later.") }
+    GraphError { headers, ..error(429, "TooManyRequests", "There were too many requests; come again later.") }
 }
 
 impl From<EditError> for GraphError {
@@ -80,11 +77,11 @@ impl From<EditError> for GraphError {
         let message = refused.to_string();
         match refused {
             EditError::NotFound(what) | EditError::NotDeleted(what) => not_found(&what),
-            EditError::Taken { property, .. } => bad_request(format!(
-                "Another object with the same value for property {property} already exists."
-            )),
+            EditError::Taken { property, .. } => {
+                bad_request(format!("The value of property {property} is taken by another object."))
+            }
             EditError::UnverifiedDomain(_) => {
-                bad_request(format!("Property userPrincipalName is invalid: {message} in your organization."))
+                bad_request(format!("Property userPrincipalName can't be so: {message}."))
             }
             EditError::NotMember { member, .. } => not_found(&member),
             EditError::Missing(_)

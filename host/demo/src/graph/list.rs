@@ -159,11 +159,7 @@ impl Behind {
             fresh.then(|| Self { place, value: lines.next().unwrap_or_default().to_owned() })
         };
         read().ok_or_else(|| {
-            error(
-                400,
-                &state.expired_page,
-                "The specified page token value has expired and can no longer be used.",
-            )
+            error(400, &state.expired_page, "The page token is not known any more; begin the list anew.")
         })
     }
 }
@@ -227,7 +223,9 @@ pub fn count(
     places: impl Iterator<Item = Place>,
 ) -> Result<Answer, GraphError> {
     if !call.request.eventual() {
-        return Err(bad_request("$count is not currently supported."));
+        return Err(bad_request(
+            "'$count' is not supported here without the header 'ConsistencyLevel: eventual'.",
+        ));
     }
     let plan = Plan::read(call, listing, &state.directory, true)?;
     let found = places.filter_map(|place| state.directory.object(place)).filter(|object| plan.takes(object));

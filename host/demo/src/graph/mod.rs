@@ -81,10 +81,8 @@ pub fn wrong_shape() -> Vec<u8> {
 }
 
 fn authenticated(tenant: &Tenant, request: &Request) -> Result<crate::tenant::Identity, GraphError> {
-    let token = request.token().ok_or_else(|| unauthenticated("Access token is empty."))?;
-    tenant.identity(token).ok_or_else(|| {
-        unauthenticated("Access token validation failure. The token is unknown or has expired.")
-    })
+    let token = request.token().ok_or_else(|| unauthenticated("There is no bearer token."))?;
+    tenant.identity(token).ok_or_else(|| unauthenticated("The bearer token is unknown or has expired."))
 }
 
 fn read(tenant: &Tenant, request: &Request) -> Result<Answer, GraphError> {

@@ -43,9 +43,7 @@ pub fn read(state: &State, call: &Call<'_>, kind: Kind, rest: &[&str]) -> Option
 /// Answers what is behind `/me`.
 pub fn oneself(state: &State, call: &Call<'_>, rest: &[&str]) -> Result<Answer, GraphError> {
     let Identity::Delegated { user, .. } = call.identity else {
-        return Err(super::error::bad_request(
-            "/me request is only valid with delegated authentication flow.",
-        ));
+        return Err(super::error::bad_request("'/me' is for users; an application on its own is nobody."));
     };
     let place = find(state, Kind::User, user).ok_or_else(|| not_found(user))?;
     below(state, call, place, rest).unwrap_or_else(|| Err(super::error::no_segment(&rest.join("/"))))

@@ -48,7 +48,9 @@ pub fn of(state: &State, call: &Call<'_>, user: Place, then: Option<&str>) -> Re
     match then {
         None => Ok(answer(call, "directoryRoles", roles, false)),
         Some("$count") if call.request.eventual() => Ok(Answer::count(roles.len())),
-        Some("$count") => Err(super::error::bad_request("$count is not currently supported.")),
+        Some("$count") => Err(super::error::bad_request(
+            "'$count' is not supported here without the header 'ConsistencyLevel: eventual'.",
+        )),
         Some(other) => Err(super::error::no_segment(other)),
     }
 }

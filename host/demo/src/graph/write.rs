@@ -29,7 +29,7 @@ pub fn create(state: &mut State, call: &Call<'_>, kind: Kind) -> Result<Answer, 
     let missing = required(kind).iter().find(|name| body.get(**name).is_none_or(Value::is_null));
     if let Some(missing) = missing {
         return Err(bad_request(format!(
-            "A value is required for property '{missing}' of resource '{}'.",
+            "Property '{missing}' is missing, without which there is no '{}'.",
             resource(kind)
         )));
     }
@@ -145,7 +145,7 @@ pub fn assign_licences(state: &mut State, call: &Call<'_>, id: &str) -> Result<A
     if state.directory.object(user).and_then(|user| user.properties.text("usageLocation")).is_none()
         && !add.is_empty()
     {
-        return Err(bad_request("License assignment cannot be done for user with invalid usage location."));
+        return Err(bad_request("A user without 'usageLocation' can't be given licences."));
     }
     state.set_licences(user, add, &remove)?;
     entity(state, call, user, 200)
@@ -182,9 +182,7 @@ fn resource(kind: Kind) -> &'static str {
 }
 
 fn already() -> GraphError {
-    bad_request(
-        "One or more added object references already exist for the following modified properties: 'members'.",
-    )
+    bad_request("An added object is among 'members' already.")
 }
 
 /// What an `@odata.id` leads to: `https://…/v1.0/directoryObjects/{id}`.

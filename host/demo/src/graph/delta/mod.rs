@@ -248,7 +248,7 @@ fn read(state: &State, purpose: &str, token: &str) -> Option<(u64, Option<u64>)>
 }
 
 fn expired(state: &State, call: &Call<'_>) -> GraphError {
-    let message = "The sync state generation is not found. The delta token is expired and data must be synchronized again.";
+    let message = "The delta token is not known any more; read everything anew.";
     match &state.expired_delta {
         ExpiredToken::BadRequest(code) => error(400, code, message),
         ExpiredToken::Gone(code) => {
@@ -259,5 +259,5 @@ fn expired(state: &State, call: &Call<'_>) -> GraphError {
 }
 
 fn expired_page(state: &State) -> GraphError {
-    error(400, &state.expired_page, "The specified page token value has expired and can no longer be used.")
+    error(400, &state.expired_page, "The page token is not known any more; begin the list anew.")
 }
