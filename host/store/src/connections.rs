@@ -18,6 +18,8 @@ use usher_planner::{GuardRules, Scope};
 pub enum State {
     /// Settings are saved; it never ran.
     Configured,
+    /// The source has accepted its credential; it never ran.
+    Authorised,
     /// It ran, and is the tenant's active one.
     Active,
     /// A run of it was undone: it runs again when somebody says so.
@@ -194,6 +196,24 @@ impl Store {
             .bind(state.trim_matches('"'))
             .bind(of.tenant)
             .bind(of.id)
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+
+    /// Moves a connection from one state to another, if it is in the one.
+    pub async fn move_connection_state(
+        &self,
+        of: &Connection,
+        from: State,
+        to: State,
+    ) -> Result<(), StoreError> {
+        let (from, to) = (text(&from, "state")?, text(&to, "state")?);
+        self.query("UPDATE connections SET state = $1 WHERE tenant = $2 AND id = $3 AND state = $4")
+            .bind(to.trim_matches('"'))
+            .bind(of.tenant)
+            .bind(of.id)
+            .bind(from.trim_matches('"'))
             .execute(self.pool())
             .await?;
         Ok(())

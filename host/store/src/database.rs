@@ -37,6 +37,7 @@ const SQLITE: [(i64, &str, &str); 6] = [
     (4, "retention", include_str!("../migrations/sqlite/0004_retention.sql")),
     (5, "switch", include_str!("../migrations/sqlite/0005_switch.sql")),
     (6, "lighter", include_str!("../migrations/sqlite/0006_lighter.sql")),
+    (7, "signed in", include_str!("../migrations/sqlite/0007_signed_in.sql")),
 ];
 const POSTGRES: [(i64, &str, &str); 5] = [
     (1, "start", include_str!("../migrations/postgres/0001_start.sql")),
@@ -44,6 +45,7 @@ const POSTGRES: [(i64, &str, &str); 5] = [
     (3, "retention", include_str!("../migrations/postgres/0003_retention.sql")),
     (4, "switch", include_str!("../migrations/postgres/0004_switch.sql")),
     (5, "lighter", include_str!("../migrations/postgres/0005_lighter.sql")),
+    (6, "signed in", include_str!("../migrations/postgres/0006_signed_in.sql")),
 ];
 
 /// Connections of one host to a Postgres: a run's own, one that renews its lease, and a few that read.

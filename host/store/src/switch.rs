@@ -296,7 +296,7 @@ fn turned_back(of: Option<&str>, states: &BTreeMap<i64, State>) -> Result<Vec<Tu
         // Paused, as every connection whose run was undone; who never ran before has run by now.
         let then = match before {
             State::Active => State::Paused,
-            State::Configured => State::Disabled,
+            State::Configured | State::Authorised => State::Disabled,
             other => other,
         };
         Some((id, *states.get(&id)?, then))

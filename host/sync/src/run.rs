@@ -117,12 +117,25 @@ impl Host {
         report.notes.extend(times.note());
         let ended = self.attempt(&request, lease, times, &mut report).await;
         drop(renewal);
+        self.note_credential(connection, ended.as_ref()).await;
         self.conclude(lease, ended, &mut report, times.stamp(self)).await;
         if report.applied {
             self.count_directory(lease).await;
             self.tidy(lease, times.stamp(self)).await;
         }
         Ok(report)
+    }
+
+    /// Keeps whether the source still takes the connection's credential, for who asks. The next run finds out itself.
+    async fn note_credential(&self, connection: &Connection, ended: Result<&(), &Fault>) {
+        let moved = match ended {
+            Err(fault) if fault.class == Class::Auth => (State::Active, State::NeedsReauthorisation),
+            Err(_) => return,
+            Ok(()) => (State::NeedsReauthorisation, State::Active),
+        };
+        if let Err(error) = self.store.move_connection_state(connection, moved.0, moved.1).await {
+            tracing::warn!(connection = connection.id, %error, "the state of the connection is not kept");
+        }
     }
 
     /// Counts what the directory holds by now, for who asks. The run is done, whatever comes of this.

@@ -12,7 +12,7 @@ use std::path::Path;
 use usher_planner::Scope;
 use usher_runtime::contract::source::{Report, Standing};
 use usher_runtime::{Kind, Plugin};
-use usher_store::{Connection, NewConnection, Secret, Settings as Rules, State, StoreError};
+use usher_store::{Connection, NewConnection, Secret, Settings as Rules, State, Store, StoreError};
 use usher_sync::Secrets;
 
 /// Where a secret comes from: never the command line itself.
@@ -215,6 +215,7 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
             store.keep_secret(&key, tenant.id, connection.id, name, secret).await?;
         }
     }
+    let connection = authorised(&store, connection, plugin, good).await?;
     if context.console.is_json() {
         let findings = tested.as_ref().map(report_json).unwrap_or_default();
         let fault = tested.as_ref().err();
@@ -236,6 +237,22 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
         });
     }
     Ok(Status::Done)
+}
+
+/// The state of a connection whose test said that the source takes its credential, where there is one to take.
+async fn authorised(
+    store: &Store,
+    connection: Connection,
+    plugin: &Plugin,
+    good: bool,
+) -> Result<Connection, CliError> {
+    if !good || !plugin.asks().contains("graph") {
+        return Ok(connection);
+    }
+    for (from, to) in [(State::Configured, State::Authorised), (State::NeedsReauthorisation, State::Active)] {
+        store.move_connection_state(&connection, from, to).await?;
+    }
+    Ok(store.connection(connection.tenant, &connection.name).await?)
 }
 
 fn saved(context: &mut Context, connection: &Connection) {

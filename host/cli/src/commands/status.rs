@@ -79,7 +79,11 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
                 };
                 format!("idle: `usher switch {}`{left}", connection.name)
             }
-            State::Configured if live => {
+            State::NeedsReauthorisation => format!(
+                "needs_reauthorisation: the source refuses its credential; `usher connect {} --name {}` with a new one",
+                connection.method, connection.name
+            ),
+            State::Configured | State::Authorised if live => {
                 format!("configured: `usher switch {}` makes it the active one", connection.name)
             }
             other => serde_json::to_value(other).unwrap_or_default().as_str().unwrap_or_default().to_owned(),

@@ -94,7 +94,9 @@ pub(crate) mod still {
     //! Pauses that take no time and are written down.
 
     use super::*;
+    use crate::clock::Pauses;
     use std::sync::Mutex;
+    use usher_runtime::BoxFuture;
 
     #[derive(Default)]
     pub(crate) struct StillPauses(Mutex<Vec<Duration>>);

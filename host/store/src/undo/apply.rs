@@ -381,8 +381,8 @@ impl Undo<'_> {
         if of.connection != 0 {
             self.write
                 .query(
-                    "UPDATE connections SET state = 'paused' WHERE tenant = $1 AND state = 'active' AND (id = $2
-                         OR NOT EXISTS (SELECT 1 FROM connections c WHERE c.tenant = $1 AND c.id = $2 AND c.state IN ('active', 'paused')))",
+                    "UPDATE connections SET state = 'paused' WHERE tenant = $1 AND state IN ('active', 'needs_reauthorisation') AND (id = $2
+                         OR NOT EXISTS (SELECT 1 FROM connections c WHERE c.tenant = $1 AND c.id = $2 AND c.state IN ('active', 'paused', 'needs_reauthorisation')))",
                 )
                 .bind(self.lease.tenant)
                 .bind(of.connection)

@@ -1,0 +1,126 @@
+//! Signing in to Microsoft 365 as an application: what goes wrong is said, and nothing is lost by it.
+
+use crate::m365::Cloud;
+use crate::t1::EVERYBODY;
+use jiff::SignedDuration;
+
+#[tokio::test]
+async fn f4_connecting_reads_and_imports_nothing() {
+    let cloud = Cloud::connected(&[]).await;
+    assert!(cloud.inst.users().await.is_empty());
+    let text = cloud.inst.usher(&["check"]).await.ended(0).text();
+    for said in ["signed in to Acme", "acme.example", "7 users can be read", "7 groups can be read"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn f14_the_full_scope_is_counted_before_anybody_agrees() {
+    let cloud = Cloud::t1().await;
+    let asked = cloud.connect_with(&[], &[]).await.ended(3);
+    assert!(asked.text().contains("The full scope is 7 users and 7 groups."), "{}", asked.text());
+    let list = cloud.inst.usher(&["status"]).await;
+    assert!(!list.text().contains("m365"), "{}", list.text());
+}
+
+#[tokio::test]
+async fn f7_a_wrong_secret_tenant_or_client_is_a_clear_sentence() {
+    let cloud = Cloud::t1().await;
+    let wrong = cloud.inst.file("wrong", "not the secret");
+    let secret = format!("client_secret=@{wrong}");
+    for (flags, settings, said) in [
+        (vec!["--secret", &secret], vec![], "client_secret"),
+        (vec![], vec!["tenant_id=nowhere.example".to_owned()], "tenant_id"),
+        (vec![], vec!["client_id=00000000-0000-4000-8000-000000000000".to_owned()], "client_id"),
+        (vec![], vec!["tenant_id=common".to_owned()], "stands for many tenants"),
+    ] {
+        let settings: Vec<_> = settings.iter().map(String::as_str).collect();
+        let ran = cloud.connect_with(&flags, &settings).await.ended(3);
+        assert!(ran.text().contains(said), "{said}: {}", ran.text());
+        assert!(ran.text().contains("The test failed"), "{}", ran.text());
+        assert!(!ran.text().contains("not the secret") && !ran.text().contains(cloud.secret()));
+    }
+}
+
+#[tokio::test]
+async fn f5_a_dead_secret_stops_the_run_visibly_and_touches_nothing() {
+    let cloud = Cloud::synced(&[]).await;
+    let before = cloud.inst.users().await;
+    cloud.tenant.expire_secret(cloud.app, cloud.secret()).unwrap();
+    cloud.tenant.revoke_tokens();
+    cloud.tenant.delete("ann@acme.example").unwrap();
+    let failed = cloud.inst.json(1, &["sync", "--yes"]).await;
+    assert_eq!(failed["result"], "failed", "{failed:#}");
+    assert_eq!(cloud.inst.users().await, before);
+    let status = cloud.inst.json(0, &["status"]).await;
+    assert!(status.to_string().contains("needs_reauthorisation"), "{status:#}");
+
+    // F6: with a new secret everything goes on where it was.
+    let secret = cloud.tenant.add_secret(cloud.app, SignedDuration::from_hours(24)).unwrap();
+    let file = cloud.inst.file("client_secret", &secret);
+    cloud
+        .inst
+        .usher(&["connect", "m365", "--yes", "--secret", &format!("client_secret=@{file}")])
+        .await
+        .ended(0);
+    cloud.tenant.clear_requests();
+    let report = cloud.sync().await;
+    assert_eq!(
+        (report["users"]["deactivated"].as_u64(), report["users"]["created"].as_u64()),
+        (Some(1), Some(0))
+    );
+    assert!(cloud.requests() <= 4, "by delta");
+}
+
+#[tokio::test]
+async fn a_missing_right_is_named() {
+    let cloud = Cloud::synced(&[]).await;
+    cloud.tenant.revoke(cloud.app, "Group.Read.All").unwrap();
+    cloud.tenant.revoke_tokens();
+    let failed = cloud.inst.json(1, &["sync", "--yes"]).await;
+    assert_eq!(failed["fault"]["class"], "permission", "{failed:#}");
+    assert!(failed["fault"]["message"].as_str().unwrap().contains("Group.Read.All"), "{failed:#}");
+    assert_eq!(cloud.inst.users().await.len(), EVERYBODY.len());
+    let check = cloud.inst.usher(&["check"]).await;
+    assert!(check.text().contains("Group.Read.All"), "{}", check.text());
+}
+
+#[tokio::test]
+async fn f10_secrets_and_tokens_are_nowhere_to_be_read() {
+    let cloud = Cloud::synced(&[]).await;
+    cloud.inst.usher(&["plan"]).await;
+    let mut seen = 0;
+    let mut waiting = vec![cloud.inst.path().join("data")];
+    while let Some(folder) = waiting.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                waiting.push(entry.path());
+                continue;
+            }
+            seen += 1;
+            let bytes = std::fs::read(entry.path()).unwrap();
+            let found = bytes.windows(cloud.secret().len()).any(|part| part == cloud.secret().as_bytes());
+            assert!(!found, "{:?} has the secret", entry.path());
+        }
+    }
+    assert!(seen > 1);
+    // A restart needs no new token.
+    cloud.tenant.clear_requests();
+    cloud.sync().await;
+    let asked = cloud.asked();
+    assert!(!asked.iter().any(|path| path.contains("/token")), "{asked:#?}");
+}
+
+#[tokio::test]
+async fn f1_the_states_of_a_connection() {
+    let cloud = Cloud::t1().await;
+    let refused = cloud.inst.usher(&["sync", "--yes"]).await.ended(2);
+    assert!(refused.text().contains("usher connect"), "{}", refused.text());
+    cloud.connect(&[]).await.ended(0);
+    let state = async || cloud.inst.json(0, &["status"]).await["connections"][0]["state"].clone();
+    assert_eq!(state().await, "authorised");
+    cloud.sync().await;
+    assert_eq!(state().await, "active");
+    let again = cloud.inst.usher(&["connect", "m365"]).await.ended(0);
+    assert!(again.text().contains(&cloud.app.to_string()), "{}", again.text());
+}
