@@ -2,7 +2,7 @@
 
 use super::endpoint::EntraError;
 use super::error::{Refusal, TokenError};
-use crate::web::{Broken, Web, retry_after};
+use crate::web::{Answer, Broken, Web, retry_after};
 use jiff::Timestamp;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use std::fmt;
@@ -45,33 +45,38 @@ impl fmt::Display for Carried {
 
 impl std::error::Error for Carried {}
 
+impl Carrier<'_> {
+    /// Sends a request for tokens. An answer that it gives may be a token or a refusal; everything else is trouble.
+    pub(crate) async fn carry(&self, request: reqwest::Request) -> Result<Answer, Trouble> {
+        let answer = self.web.execute(request, BODY_BYTES).await.map_err(Trouble::Broken)?;
+        match answer.status {
+            status @ (429 | 500..) => {
+                let after = answer
+                    .header("retry-after")
+                    .and_then(|value| retry_after(value, answer.header("date"), self.now));
+                Err(Trouble::Status { status, after })
+            }
+            300..=399 => {
+                let host = self.web.host();
+                let why = Refusal::plain(format!(
+                    "{host} sends the sign-in somewhere else, which is never followed"
+                ));
+                Err(Trouble::Failed(TokenError::Setting { setting: "login_url", why }))
+            }
+            _ => Ok(answer),
+        }
+    }
+}
+
 impl<'c> AsyncHttpClient<'c> for Carrier<'_> {
     type Error = Carried;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Carried>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
-            let unusable = |why: String| Carried(Trouble::Unusable(why));
-            let request = reqwest::Request::try_from(request)
-                .map_err(|_| unusable("the request for a token can't be made".to_owned()))?;
-            let answer = self
-                .web
-                .execute(request, BODY_BYTES)
-                .await
-                .map_err(|broken| Carried(Trouble::Broken(broken)))?;
-            if answer.status == 429 || answer.status >= 500 {
-                let after = answer
-                    .header("retry-after")
-                    .and_then(|value| retry_after(value, answer.header("date"), self.now));
-                return Err(Carried(Trouble::Status { status: answer.status, after }));
-            }
-            if (300..400).contains(&answer.status) {
-                let host = self.web.host();
-                let why = Refusal::plain(format!(
-                    "{host} sends the sign-in somewhere else, which is never followed"
-                ));
-                return Err(Carried(Trouble::Failed(TokenError::Setting { setting: "login_url", why })));
-            }
+            let unmade = |_| Carried(Trouble::Unusable("the request for a token can't be made".to_owned()));
+            let request = reqwest::Request::try_from(request).map_err(unmade)?;
+            let answer = self.carry(request).await.map_err(Carried)?;
             let mut response = HttpResponse::new(answer.body);
             if let Ok(status) = answer.status.try_into() {
                 *response.status_mut() = status;

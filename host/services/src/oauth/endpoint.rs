@@ -18,10 +18,13 @@ use oauth2::{
     RefreshToken, RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse, TokenResponse,
     TokenUrl,
 };
+use reqwest::header::CONTENT_TYPE;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use url::Url;
 use usher_runtime::one_line;
 
 /// What a server that doesn't say means by nothing: an hour, as all of them.
@@ -79,6 +82,8 @@ pub(crate) enum Grant<'a> {
     Refresh(&'a Secret),
     /// The code that a sign-in came back with.
     Code { code: &'a Secret, verifier: &'a Secret, redirect: &'a str },
+    /// The code of a device, which somebody enters at a browser meanwhile.
+    Device(&'a Secret),
 }
 
 impl Grant<'_> {
@@ -162,11 +167,13 @@ impl Entra {
         &self.registration
     }
 
+    /// A page of the tenant's at Entra.
+    pub(crate) fn page(&self, path: &str) -> Result<Url, TokenError> {
+        Url::parse(&self.registration.entra(path)).map_err(|_| no_address())
+    }
+
     pub(crate) fn client(&self) -> Result<Client, TokenError> {
-        let address = TokenUrl::new(self.registration.token_address()).map_err(|_| TokenError::Setting {
-            setting: "login_url",
-            why: Refusal::plain("makes no address of a token endpoint"),
-        })?;
+        let address = TokenUrl::new(self.registration.token_address()).map_err(|_| no_address())?;
         let client = Client::<EndpointNotSet>::new(ClientId::new(self.registration.client().to_owned()))
             .set_auth_type(AuthType::RequestBody)
             .set_token_uri(address);
@@ -187,10 +194,8 @@ impl Entra {
     pub(crate) async fn redeem(&self, grant: Grant<'_>, scopes: &str) -> Result<Granted, TokenError> {
         let mut tries = self.pace.begin();
         loop {
-            // Before it is sent: what it takes to come back is off the token's life.
-            let asked = self.clock.now();
-            let trouble = match self.once(grant, scopes).await {
-                Ok(tokens) => return Ok(granted(&tokens, asked)),
+            let trouble = match self.redeem_once(grant, scopes).await {
+                Ok(granted) => return Ok(granted),
                 Err(Trouble::Refused(error)) => return Err(self.explain(&error, grant)),
                 Err(Trouble::Failed(error)) => return Err(error),
                 Err(trouble) => trouble,
@@ -213,6 +218,13 @@ impl Entra {
         }
     }
 
+    /// Gets tokens with one request.
+    pub(crate) async fn redeem_once(&self, grant: Grant<'_>, scopes: &str) -> Result<Granted, Trouble> {
+        // Before it is sent: what it takes to come back is off the token's life.
+        let asked = self.clock.now();
+        self.once(grant, scopes).await.map(|tokens| granted(&tokens, asked))
+    }
+
     async fn once(&self, grant: Grant<'_>, scopes: &str) -> Result<EntraTokens, Trouble> {
         let client = self.client().map_err(Trouble::Failed)?;
         let assertion = self.assertion().map_err(Trouble::Failed)?;
@@ -231,6 +243,21 @@ impl Entra {
             }};
         }
         let answer = match grant {
+            Grant::Device(code) => {
+                let mut fields = vec![
+                    ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+                    ("client_id", self.registration.client()),
+                    ("device_code", code.expose()),
+                ];
+                if let Proof::Secret(secret) = &self.proof {
+                    fields.push(("client_secret", secret.expose()));
+                }
+                if let Some(assertion) = &assertion {
+                    fields.push(("client_assertion_type", ASSERTION_TYPE));
+                    fields.push(("client_assertion", assertion.expose()));
+                }
+                return self.form("oauth2/v2.0/token", &fields).await;
+            }
             Grant::Application => send!(client.exchange_client_credentials().add_scope(wanted)),
             Grant::Refresh(token) => {
                 let token = RefreshToken::new(token.expose().to_owned());
@@ -256,7 +283,27 @@ impl Entra {
         })
     }
 
-    fn gave_up(&self, trouble: Trouble, end: Option<GaveUp>) -> TokenError {
+    /// Sends a form. The `oauth2` crate's own device flow knows neither Entra's errors nor how busy a server is.
+    pub(crate) async fn form<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<T, Trouble> {
+        let url = self.page(path).map_err(Trouble::Failed)?;
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self.web.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
+        let carrier = Carrier { web: &self.web, now: self.clock.now() };
+        let request = request.build().map_err(|_| Trouble::Failed(no_address()))?;
+        let answer = carrier.carry(request).await?;
+        let unusable =
+            || Trouble::Unusable(format!("{} answers with something that is no token", self.web.host()));
+        if answer.status == 200 {
+            return serde_json::from_slice(&answer.body).map_err(|_| unusable());
+        }
+        Err(serde_json::from_slice(&answer.body).map_or_else(|_| unusable(), Trouble::Refused))
+    }
+
+    pub(crate) fn gave_up(&self, trouble: Trouble, end: Option<GaveUp>) -> TokenError {
         let host = self.web.host();
         match trouble {
             Trouble::Refused(error) => self.explain(&error, Grant::Application),
@@ -317,7 +364,7 @@ impl Entra {
         }
         match grant {
             Grant::Application => {}
-            Grant::Refresh(token) => hide(token),
+            Grant::Refresh(token) | Grant::Device(token) => hide(token),
             Grant::Code { code, verifier, .. } => {
                 hide(code);
                 hide(verifier);
@@ -325,6 +372,10 @@ impl Entra {
         }
         one_line(&words, WORDS)
     }
+}
+
+fn no_address() -> TokenError {
+    TokenError::Setting { setting: "login_url", why: Refusal::plain("makes no address of Entra") }
 }
 
 fn granted(tokens: &EntraTokens, asked: Timestamp) -> Granted {

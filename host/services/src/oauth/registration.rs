@@ -53,6 +53,11 @@ impl Registration {
         &self.client
     }
 
+    /// Whether the tenant is named by its id, and not by one of its domains.
+    pub(crate) fn names_an_id(&self) -> bool {
+        uuid::Uuid::try_parse(&self.tenant).is_ok()
+    }
+
     /// Where tokens come from.
     pub(crate) fn token_address(&self) -> String {
         self.entra("oauth2/v2.0/token")

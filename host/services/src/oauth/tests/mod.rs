@@ -3,6 +3,7 @@
 mod application;
 mod delegated;
 mod refusals;
+mod sign_in;
 
 use super::*;
 use crate::clock::{Clock, FixedClock};

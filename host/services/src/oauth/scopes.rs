@@ -1,0 +1,106 @@
+//! What an access token permits: `roles` of an application's, `scp` of a delegated one (Microsoft identity platform, "Access token claims").
+//!
+//! The token is Graph's and not this host's: what it says is used to name what is missing before anything fails, never to permit anything.
+
+use super::granted::Granted;
+use super::tokens::AccessToken;
+use jsonwebtoken::dangerous::insecure_decode_claims;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+
+#[derive(Deserialize)]
+struct Claims {
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
+    scp: String,
+}
+
+/// Permissions that hold others in them, as far as reading goes.
+const HOLDS: &[(&str, &[&str])] = &[
+    ("User.Read.All", &["User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]),
+    (
+        "GroupMember.Read.All",
+        &[
+            "GroupMember.ReadWrite.All",
+            "Group.Read.All",
+            "Group.ReadWrite.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
+    ),
+    ("Group.Read.All", &["Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]),
+    (
+        "Organization.Read.All",
+        &["Organization.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
+    ),
+    ("Domain.Read.All", &["Domain.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]),
+    ("Device.Read.All", &["Device.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]),
+    ("Directory.Read.All", &["Directory.ReadWrite.All"]),
+];
+
+/// The permissions that a token carries, if it says so: not every server's tokens can be read.
+pub fn permissions(token: &AccessToken) -> Option<BTreeSet<String>> {
+    let claims: Claims = insecure_decode_claims(token.secret().expose()).ok()?;
+    Some(claims.roles.into_iter().chain(claims.scp.split_whitespace().map(str::to_owned)).collect())
+}
+
+/// Which of the needed permissions were not granted. Nothing if it can't be told.
+pub fn missing<'n>(granted: &Granted, needed: &[&'n str]) -> Option<Vec<&'n str>> {
+    let said = granted.scopes.as_ref().map(|scopes| {
+        // With or without the service's address before them.
+        scopes.iter().filter_map(|scope| scope.rsplit('/').next()).map(str::to_owned).collect()
+    });
+    let has: BTreeSet<String> = permissions(&granted.access).or(said)?;
+    let holds = |needed: &str| {
+        let wider = HOLDS.iter().find(|(name, _)| *name == needed).map_or(&[][..], |(_, wider)| wider);
+        has.contains(needed) || wider.iter().any(|wider| has.contains(*wider))
+    };
+    Some(needed.iter().filter(|needed| !holds(needed)).copied().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::secret::Secret;
+    use super::*;
+    use base64::Engine as _;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    fn granted(token: &str, scopes: Option<&[&str]>) -> Granted {
+        let now = Timestamp::UNIX_EPOCH;
+        let scopes = scopes.map(|scopes| scopes.iter().map(|scope| (*scope).to_owned()).collect());
+        Granted {
+            access: AccessToken::new(Secret::new(token), now, now),
+            refresh: None,
+            id_token: None,
+            scopes,
+        }
+    }
+
+    fn token(claims: serde_json::Value) -> String {
+        let part = |json: serde_json::Value| BASE64_URL_SAFE_NO_PAD.encode(json.to_string());
+        format!("{}.{}.c2ln", part(json!({ "alg": "RS256", "typ": "JWT" })), part(claims))
+    }
+
+    const NEEDED: [&str; 3] = ["User.Read.All", "GroupMember.Read.All", "Organization.Read.All"];
+
+    #[test]
+    fn each_missing_permission_is_named() {
+        let application = token(json!({ "roles": ["User.Read.All", "Group.Read.All"] }));
+        assert_eq!(missing(&granted(&application, None), &NEEDED), Some(vec!["Organization.Read.All"]));
+        let delegated = token(json!({ "scp": "openid profile User.Read.All Directory.Read.All" }));
+        assert_eq!(missing(&granted(&delegated, None), &NEEDED), Some(vec![]));
+        let none = token(json!({ "aud": "https://graph.microsoft.com" }));
+        assert_eq!(missing(&granted(&none, None), &NEEDED), Some(NEEDED.to_vec()));
+    }
+
+    #[test]
+    fn where_the_token_cant_be_read_the_answers_scopes_count() {
+        let said = ["https://graph.microsoft.com/User.Read.All", "openid"];
+        let missing_of = |scopes| missing(&granted("opaque", scopes), &NEEDED);
+        assert_eq!(missing_of(Some(&said[..])), Some(vec!["GroupMember.Read.All", "Organization.Read.All"]));
+        assert_eq!(missing_of(None), None);
+    }
+}
