@@ -125,13 +125,13 @@ async fn send(client: &GraphClient, asked: &[Asked], pack: &[usize]) -> Result<V
     let requests: Vec<serde_json::Value> = items
         .clone()
         .map(|(at, (path, eventual))| {
-            let mut request = json!({ "id": at.to_string(), "method": "GET", "url": path.text() });
+            let mut request = json!({ "id": at.to_string(), "method": "GET", "url": client.item(path)? });
             if *eventual && let Some(request) = request.as_object_mut() {
                 request.insert("headers".to_owned(), json!({ "ConsistencyLevel": "eventual" }));
             }
-            request
+            Ok(request)
         })
-        .collect();
+        .collect::<Result<_, Fault>>()?;
     let body = json!({ "requests": requests }).to_string();
     let mut answers = match client.batch(&body, read).await {
         Ok(answers) => answers,

@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use usher_runtime::contract::graph::{Failure, Link, Page};
+use usher_runtime::contract::graph::{Failure, Page};
 use usher_runtime::contract::model::Fault;
 use uuid::Uuid;
 
@@ -113,6 +113,11 @@ impl GraphClient {
         retry_after(value?, date, self.0.clock.now())
     }
 
+    /// A path as it stands in a batch.
+    pub(crate) fn item(&self, path: &Checked) -> Result<String, Fault> {
+        self.0.root.item(path).ok_or_else(|| unaddressable("a path"))
+    }
+
     /// A page of at most so many bytes.
     pub(crate) async fn page(&self, path: &Checked, eventual: bool, most: usize) -> Result<Page, Stopped> {
         let url = self.0.root.url(path).ok_or_else(|| unaddressable("a path"))?;
@@ -141,7 +146,7 @@ impl GraphClient {
         self.ask(None, self.0.options.body_bytes, request, read).await
     }
 
-    /// The token of a refused item of a batch isn't used any more. Gives whether there was one.
+    /// The token of a refused item of a batch isn't used any more.
     pub(crate) async fn renew(&self) {
         if let Ok(token) = self.0.tokens.token().await {
             self.0.tokens.refused(&token).await;
@@ -228,16 +233,6 @@ impl GraphClient {
 }
 
 /// A checked path makes an address; if it doesn't, the check and the parser disagree, and nothing is sent.
-fn unaddressable(what: &str) -> Stopped {
-    Fault::Bug(format!("asked Graph for {what} that makes no address")).into()
-}
-
-impl GraphClient {
-    /// Whether a page's link leads on, for reading ahead.
-    pub(crate) fn next_of(page: &Page) -> Option<&str> {
-        match &page.link {
-            Link::Next(link) => Some(link),
-            Link::Delta(_) | Link::None => None,
-        }
-    }
+fn unaddressable(what: &str) -> Fault {
+    Fault::Bug(format!("asked Graph for {what} that makes no address"))
 }

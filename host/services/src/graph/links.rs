@@ -49,6 +49,13 @@ impl Root {
         (path.is_path_of(rest) && url.fragment().is_none()).then_some(url)
     }
 
+    /// The same, as it stands in a batch: relative to the version's root, encoded as a request of its own would be.
+    pub(crate) fn item(&self, path: &Checked) -> Option<String> {
+        let url = self.url(path)?;
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        Some(format!("{}{query}", self.rest(url.path())?))
+    }
+
     /// Where batches go.
     pub(crate) fn batch(&self) -> Option<Url> {
         self.below("/$batch")
@@ -127,6 +134,7 @@ fn host(url: &Url) -> String {
 mod tests {
     use super::super::paths::Paths;
     use super::*;
+    use proptest::prelude::*;
 
     fn root(address: &str) -> Root {
         Root::new(Address::parse("graph_url", address).unwrap())
@@ -198,6 +206,41 @@ mod tests {
             url("/users/a%23EXT%23@b.example").as_deref(),
             Some("https://graph.microsoft.com/v1.0/users/a%23EXT%23@b.example")
         );
+        let item =
+            root.item(&Paths::new(["/users"]).unwrap().check("/users?$filter=a eq 'ü b'").unwrap()).unwrap();
+        assert_eq!(item, "/users?$filter=a%20eq%20%27%C3%BC%20b%27");
         assert_eq!(root.batch().unwrap().as_str(), "https://graph.microsoft.com/v1.0/$batch");
+    }
+
+    proptest! {
+        /// Whatever a plugin makes up out of what addresses are taken apart by: what is let through is what was granted, at Graph.
+        #[test]
+        fn what_is_let_through_leads_to_graph_and_to_what_was_granted(
+            parts in prop::collection::vec(
+                prop::sample::select(vec![
+                    "/", "//", "users", "delta", "groups", "members", "1-2", "a@b.example", "v1.0", "beta", "..", ".", "%2e", "%2f",
+                    "%5c", "%25", "%00", "%", "\\", "?", "#", ":", "@", "evil.example", "https:", "()", "$batch", "\t", "\n", " ",
+                    "ü", "'", "&", ";", "%C3%BC", "%ff", "microsoft.graph.user", "#eventual",
+                ]),
+                0..8,
+            ),
+            begins in prop::sample::select(vec!["", "/", "/users/", "/groups/1-2/members"]),
+        ) {
+            let text = format!("{begins}{}", parts.concat());
+            let root = root("https://graph.microsoft.com");
+            let paths = Paths::new(["/users", "/users/{id}", "/users/delta", "/groups/{id}/members"]).unwrap();
+            if let Ok(checked) = paths.check(unmarked(&text).0) {
+                let url = root.url(&checked).unwrap();
+                prop_assert_eq!(url.origin().ascii_serialization(), "https://graph.microsoft.com");
+                let segments: Vec<&str> = url.path_segments().unwrap().collect();
+                let is_granted = match segments.as_slice() {
+                    ["v1.0", "users"] | ["v1.0", "users", "delta"] => true,
+                    ["v1.0", "users", id] | ["v1.0", "groups", id, "members"] => id.contains(['-', '@', '.', '\'', '%']),
+                    _ => false,
+                };
+                prop_assert!(is_granted, "{} became {}", text, url);
+                prop_assert!(root.item(&checked).unwrap().starts_with('/'));
+            }
+        }
     }
 }

@@ -23,7 +23,7 @@ use ahead::Ahead;
 use links::unmarked;
 use paths::Checked;
 use std::sync::Arc;
-use usher_runtime::contract::graph::{Failure, Page, Place, Request};
+use usher_runtime::contract::graph::{Failure, Link, Page, Place, Request};
 use usher_runtime::contract::model::Fault;
 use usher_runtime::{BoxFuture, Functions, LinkError, Service};
 
@@ -66,7 +66,7 @@ impl Graph {
             None => shared.client.page(&path, eventual, most).await,
         };
         let page = page.map_err(client::Stopped::failure)?;
-        if let Some(next) = GraphClient::next_of(&page) {
+        if let Link::Next(next) = &page.link {
             let (link, eventual) = unmarked(next);
             // A link that wasn't granted is refused when the plugin asks for it.
             if let Ok(path) = shared.paths.check(link) {

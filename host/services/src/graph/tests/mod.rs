@@ -17,7 +17,7 @@ use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use usher_runtime::contract::graph::{Link, Refusal};
+use usher_runtime::contract::graph::Refusal;
 
 const PATHS: [&str; 6] =
     ["/users", "/users/delta", "/users/{id}", "/groups/{id}/members", "/organization", "/chain/{name}"];
@@ -96,4 +96,14 @@ fn error(code: &str) -> String {
 
 fn seconds(pauses: &StillPauses) -> Vec<u64> {
     pauses.made().iter().map(Duration::as_secs).collect()
+}
+
+#[tokio::test]
+async fn only_a_run_with_a_graph_is_offered_it() {
+    let run = || crate::Services::new(jiff::Timestamp::UNIX_EPOCH);
+    assert!(!run().offer().has("graph"));
+    let server = Server::script([Reply::ok("{}")]).await;
+    let with = run().graph(graph(&server, GraphOptions::default()));
+    assert!(with.offer().has("graph") && with.clone().offer().has("graph"));
+    assert!(crate::serves("graph") && crate::serves("files") && !crate::serves("ldap"));
 }

@@ -162,3 +162,38 @@ async fn answers_have_a_limit_folded_or_not() {
         assert_eq!(server.count(), 1, "what is too long stays too long");
     }
 }
+
+/// Nobody vouches for this server's certificate.
+async fn untrusted() -> String {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate =
+        rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap().self_signed(&key).unwrap();
+    let key = rustls_pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+    let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
+    let config = tokio_rustls::rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key.into())
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            assert!(acceptor.accept(stream).await.is_err(), "the client goes away before it says anything");
+        }
+    });
+    format!("https://localhost:{port}")
+}
+
+#[tokio::test]
+async fn a_server_that_nobody_vouches_for_gets_no_token() {
+    let address = untrusted().await;
+    let (pace, _) = still();
+    let options = GraphOptions { pace, ..GraphOptions::default() };
+    let graph = graph_with(&address, options, Arc::new(Numbered::default()));
+    let Fault::Network(why) = fault(graph.page(first("/users")).await.unwrap_err()) else { panic!() };
+    assert!(why.starts_with("can't reach localhost:") && why.contains("invalid peer certificate"), "{why}");
+}

@@ -2,6 +2,7 @@
 
 mod application;
 mod delegated;
+mod provider;
 mod refusals;
 mod sign_in;
 
