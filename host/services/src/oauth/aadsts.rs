@@ -46,6 +46,9 @@ const DISABLED_APPLICATION: &str =
     "the application is disabled in this tenant; enable it under Enterprise applications";
 const PASSING: &str = "Entra can't answer at the moment";
 
+/// The same request too often, in too short a time.
+pub(crate) const LOOP: u32 = 50196;
+
 /// By number.
 const CODES: &[(u32, Class, &str)] = &[
     (16000, SignIn, FOREIGN),
@@ -88,7 +91,7 @@ const CODES: &[(u32, Class, &str)] = &[
     (50173, SignIn, "the sign-in was revoked, such as by a new password; sign in again"),
     (50194, TENANT, "the application is for one tenant only; enter that tenant's id"),
     (
-        50196,
+        LOOP,
         Busy,
         "Entra has had too many of the same requests from this application, and refuses further ones for a while",
     ),
@@ -256,6 +259,12 @@ pub(crate) fn number_in(description: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
+/// An id at the end of a description: `Trace ID: …`.
+pub(crate) fn labelled<'d>(description: &'d str, label: &str) -> Option<&'d str> {
+    let (_, rest) = description.split_once(label)?;
+    rest.split_whitespace().next()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,7 +315,7 @@ mod tests {
             (50057, SignIn),
             (50105, SignIn),
             (90033, Busy),
-            (50196, Busy),
+            (LOOP, Busy),
         ] {
             assert_eq!(known(code).map(|(class, _)| class), Some(class), "{code}");
         }

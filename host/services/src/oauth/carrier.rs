@@ -20,6 +20,8 @@ pub(crate) enum Trouble {
     Status {
         status: u16,
         after: Option<Duration>,
+        /// What Entra says of it, where it does.
+        said: Option<EntraError>,
     },
     Unusable(String),
     Broken(Broken),
@@ -54,7 +56,7 @@ impl Carrier<'_> {
                 let after = answer
                     .header("retry-after")
                     .and_then(|value| retry_after(value, answer.header("date"), self.now));
-                Err(Trouble::Status { status, after })
+                Err(Trouble::Status { status, after, said: serde_json::from_slice(&answer.body).ok() })
             }
             300..=399 => {
                 let host = self.web.host();

@@ -46,7 +46,7 @@ impl DeviceSignIn {
         let fields = [("client_id", entra.registration().client()), ("scope", &scopes)];
         let begun: Begun = match entra.form("oauth2/v2.0/devicecode", &fields).await {
             Ok(begun) => begun,
-            Err(trouble) => return Err(entra.gave_up(trouble, None)),
+            Err(trouble) => return Err(entra.gave_up(trouble, None, Grant::Application)),
         };
         Ok(Self {
             code: begun.device_code,
@@ -105,7 +105,7 @@ impl DeviceSignIn {
                 }
                 Trouble::Broken(_) => interval = (interval * 2).min(SLOWEST.max(interval)),
                 trouble @ (Trouble::Unusable(_) | Trouble::Failed(_)) => {
-                    return Err(entra.gave_up(trouble, None));
+                    return Err(entra.gave_up(trouble, None, Grant::Device(&self.code)));
                 }
             }
         }

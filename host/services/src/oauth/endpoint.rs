@@ -18,7 +18,7 @@ use oauth2::{
     RefreshToken, RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse, TokenResponse,
     TokenUrl,
 };
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -139,6 +139,22 @@ impl fmt::Display for EntraError {
 
 impl ErrorResponse for EntraError {}
 
+impl EntraError {
+    fn number(&self) -> Option<u32> {
+        let description = self.error_description.as_deref().unwrap_or_default();
+        self.error_codes.first().copied().or_else(|| aadsts::number_in(description))
+    }
+
+    /// Whether the same request may do better in a moment. Who asks in a loop is told so, and would only stay in it.
+    fn passes(&self) -> bool {
+        let class = self
+            .number()
+            .and_then(aadsts::known)
+            .map_or_else(|| aadsts::by_error(&self.error).0, |(class, _)| class);
+        class == Class::Busy && self.number() != Some(aadsts::LOOP)
+    }
+}
+
 impl Entra {
     /// The endpoint of this registration.
     pub fn new(
@@ -196,12 +212,11 @@ impl Entra {
         loop {
             let trouble = match self.redeem_once(grant, scopes).await {
                 Ok(granted) => return Ok(granted),
-                Err(Trouble::Refused(error)) => return Err(self.explain(&error, grant)),
-                Err(Trouble::Failed(error)) => return Err(error),
                 Err(trouble) => trouble,
             };
             let (again, asked, spent) = match &trouble {
-                Trouble::Refused(_) | Trouble::Failed(_) => (false, None, Duration::ZERO),
+                Trouble::Failed(_) => (false, None, Duration::ZERO),
+                Trouble::Refused(error) => (error.passes(), None, Duration::ZERO),
                 Trouble::Status { after, .. } => (true, *after, Duration::ZERO),
                 Trouble::Unusable(_) => (grant.can_be_repeated(), None, Duration::ZERO),
                 Trouble::Broken(broken) => {
@@ -210,10 +225,10 @@ impl Entra {
                 }
             };
             if !again {
-                return Err(self.gave_up(trouble, None));
+                return Err(self.gave_up(trouble, None, grant));
             }
             if let Err(end) = tries.again(asked, spent).await {
-                return Err(self.gave_up(trouble, Some(end)));
+                return Err(self.gave_up(trouble, Some(end), grant));
             }
         }
     }
@@ -291,7 +306,12 @@ impl Entra {
     ) -> Result<T, Trouble> {
         let url = self.page(path).map_err(Trouble::Failed)?;
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = self.web.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
+        let request = self
+            .web
+            .post(url)
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body);
         let carrier = Carrier { web: &self.web, now: self.clock.now() };
         let request = request.build().map_err(|_| Trouble::Failed(no_address()))?;
         let answer = carrier.carry(request).await?;
@@ -303,22 +323,24 @@ impl Entra {
         Err(serde_json::from_slice(&answer.body).map_or_else(|_| unusable(), Trouble::Refused))
     }
 
-    pub(crate) fn gave_up(&self, trouble: Trouble, end: Option<GaveUp>) -> TokenError {
+    /// What trouble is in the end.
+    pub(crate) fn gave_up(&self, trouble: Trouble, end: Option<GaveUp>, grant: Grant<'_>) -> TokenError {
         let host = self.web.host();
         match trouble {
-            Trouble::Refused(error) => self.explain(&error, Grant::Application),
+            Trouble::Refused(error) => self.explain(&error, grant),
             Trouble::Failed(error) => error,
             Trouble::Unusable(why) => TokenError::Network(why),
             Trouble::Broken(broken) => TokenError::Network(broken.why().to_owned()),
-            Trouble::Status { status, after } => {
+            Trouble::Status { status, after, said } => {
                 let after = match end {
                     Some(GaveUp::TooLong(after)) => Some(after),
                     _ => after,
                 };
-                TokenError::Busy {
-                    why: Refusal::plain(format!("{host} answers with status {status}")),
-                    after,
-                }
+                let why = match said.map(|error| self.explain(&error, grant)) {
+                    Some(TokenError::Busy { why, .. }) => why,
+                    _ => Refusal::plain(format!("{host} answers with status {status}")),
+                };
+                TokenError::Busy { why, after }
             }
         }
     }
@@ -326,7 +348,7 @@ impl Entra {
     /// Puts a refusal into words. Entra's own are used only where the number isn't known, without anything secret in them.
     pub(crate) fn explain(&self, error: &EntraError, grant: Grant<'_>) -> TokenError {
         let description = error.error_description.as_deref().unwrap_or_default();
-        let code = error.error_codes.first().copied().or_else(|| aadsts::number_in(description));
+        let code = error.number();
         let (class, sentence) = match code.and_then(aadsts::known) {
             Some((class, sentence)) => (class, sentence.to_owned()),
             None => {
@@ -335,12 +357,16 @@ impl Entra {
                 (class, if words.is_empty() { sentence.to_owned() } else { format!("{sentence}: {words}") })
             }
         };
-        let id = |id: &Option<String>| id.as_deref().map(|id| one_line(id, 64));
+        // A browser comes back with the description alone, which has the ids at its end.
+        let id = |field: &Option<String>, label: &str| {
+            let id = field.as_deref().or_else(|| aadsts::labelled(description, label));
+            id.map(|id| one_line(id, 64))
+        };
         let why = Refusal {
             code,
             sentence,
-            correlation_id: id(&error.correlation_id),
-            trace_id: id(&error.trace_id),
+            correlation_id: id(&error.correlation_id, "Correlation ID:"),
+            trace_id: id(&error.trace_id, "Trace ID:"),
         };
         match class {
             Class::SignIn => TokenError::SignIn(why),

@@ -36,8 +36,8 @@ async fn a_refusal_says_what_to_do_and_keeps_entras_ids() {
     assert!(matches!(consent, TokenError::SignIn(_)));
     let tenant = refused(refusal("invalid_request", 90_002, "Tenant not found"), by_secret()).await;
     assert!(matches!(tenant, TokenError::Setting { setting: "tenant_id", .. }));
-    let busy = refused(refusal("temporarily_unavailable", 90_033, "x"), by_secret()).await;
-    assert!(busy.is_passing());
+    let looping = refused(refusal("invalid_request", 50_196, "LoopDetected"), by_secret()).await;
+    assert!(looping.is_passing());
 }
 
 #[tokio::test]
@@ -118,4 +118,28 @@ fn a_token_error_becomes_the_fault_that_says_who_must_act() {
     assert_eq!(Fault::from(TokenError::sign_in("again")), Fault::Auth("again".into()));
     let busy = TokenError::Busy { why: Refusal::plain("busy"), after: Some(Duration::from_millis(1_001)) };
     assert_eq!(Fault::from(busy), Fault::Throttled(Some(2)));
+}
+
+#[tokio::test]
+async fn what_passes_is_tried_again_whatever_its_status_is() {
+    let unavailable = json!({ "error": "temporarily_unavailable", "error_description": "AADSTS90033: x", "error_codes": [90033] });
+    for status in [400, 503] {
+        let server = Server::script([Reply::new(status, unavailable.to_string()), given(1)]).await;
+        let (entra, pauses) = entra(&server, by_secret(), &clock());
+        let tokens = Tokens::new(entra, Permission::Application, Arc::new(MemoryStore::default()));
+        tokens.token().await.unwrap();
+        assert_eq!(pauses.made(), [Duration::from_secs(1)]);
+
+        let server = Server::script([Reply::new(status, unavailable.to_string())]).await;
+        let tokens = Tokens::new(
+            super::entra(&server, by_secret(), &clock()).0,
+            Permission::Application,
+            Arc::new(MemoryStore::default()),
+        );
+        assert_eq!(
+            tokens.token().await.unwrap_err().to_string(),
+            "Entra can't answer at the moment (AADSTS90033)"
+        );
+        assert_eq!(server.count(), 5);
+    }
 }

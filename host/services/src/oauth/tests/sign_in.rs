@@ -25,11 +25,12 @@ async fn an_administrator_consents_at_the_tenants_own_page() {
     };
     let declined = ended(&|state| {
         format!(
-            "error=access_denied&error_description=AADSTS65004%3A+The+resource+owner+denied&state={state}"
+            "error=access_denied&error_description=AADSTS65004%3A+The+resource+owner+denied%0D%0ATrace+ID%3A+t-1%0D%0ACorrelation+ID%3A+c-1%0D%0ATimestamp%3A+x&state={state}"
         )
     });
     assert!(
-        declined.starts_with("consent was declined") && declined.ends_with("(AADSTS65004)"),
+        declined.starts_with("consent was declined")
+            && declined.ends_with("(AADSTS65004, correlation id c-1, trace id t-1)"),
         "{declined}"
     );
     let elsewhere =
