@@ -7,6 +7,7 @@ use super::client::{GraphClient, Stopped};
 use super::links::{BadPage, is_object};
 use super::paths::Checked;
 use super::verdict::{No, Passing, Verdict};
+use crate::oauth::AccessToken;
 use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::json;
@@ -70,12 +71,13 @@ pub(crate) async fn batch(client: &GraphClient, asked: Vec<Asked>) -> Result<Vec
             return Ok(outcomes.into_iter().flatten().collect());
         }
         let mut failed: Vec<(usize, Passing)> = Vec::new();
-        let mut refused: Vec<(usize, String)> = Vec::new();
+        let mut refused: Option<(AccessToken, String)> = None;
         let packs: Vec<&[usize]> = open.chunks(ITEMS).collect();
         // As many at once as the budget has, so that no more answers than that are held before they are counted.
         for some in packs.chunks(client.at_once()) {
             for answers in join_all(some.iter().map(|pack| send(client, &asked, pack))).await {
-                for (at, verdict) in answers? {
+                let (verdicts, token) = answers?;
+                for (at, verdict) in verdicts {
                     let Some(outcome) = outcomes.get_mut(at) else { continue };
                     match verdict {
                         Ok(body) => {
@@ -83,7 +85,7 @@ pub(crate) async fn batch(client: &GraphClient, asked: Vec<Asked>) -> Result<Vec
                             *outcome = Some(Ok(body));
                         }
                         Err(Verdict::Final(failure)) => *outcome = Some(Err(failure)),
-                        Err(Verdict::Unauthorized(why)) => refused.push((at, why)),
+                        Err(Verdict::Unauthorized(why)) => refused = Some((token.clone(), why)),
                         Err(Verdict::Again(passing)) => failed.push((at, passing)),
                     }
                 }
@@ -95,11 +97,11 @@ pub(crate) async fn batch(client: &GraphClient, asked: Vec<Asked>) -> Result<Vec
                 }
             }
         }
-        if let Some((_, why)) = refused.first() {
+        if let Some((token, why)) = refused {
             if is_renewed {
-                return Err(Fault::Auth(why.clone()));
+                return Err(Fault::Auth(why));
             }
-            client.renew().await;
+            client.refused(&token).await;
             is_renewed = true;
         }
         if failed.is_empty() {
@@ -119,8 +121,12 @@ pub(crate) async fn batch(client: &GraphClient, asked: Vec<Asked>) -> Result<Vec
 
 type Verdicts = Vec<(usize, Result<String, Verdict>)>;
 
-/// One `$batch`: what became of each item of the pack.
-async fn send(client: &GraphClient, asked: &[Asked], pack: &[usize]) -> Result<Verdicts, Fault> {
+/// One `$batch`: what became of each item of the pack, and the token that it was sent with.
+async fn send(
+    client: &GraphClient,
+    asked: &[Asked],
+    pack: &[usize],
+) -> Result<(Verdicts, AccessToken), Fault> {
     let items = pack.iter().filter_map(|at| asked.get(*at).map(|asked| (*at, asked)));
     let requests: Vec<serde_json::Value> = items
         .clone()
@@ -133,7 +139,7 @@ async fn send(client: &GraphClient, asked: &[Asked], pack: &[usize]) -> Result<V
         })
         .collect::<Result<_, Fault>>()?;
     let body = json!({ "requests": requests }).to_string();
-    let mut answers = match client.batch(&body, read).await {
+    let (mut answers, token) = match client.batch(&body, read).await {
         Ok(answers) => answers,
         // The whole batch, which the plugin doesn't know of.
         Err(Stopped::Failed(Failure::Refused(refusal))) => {
@@ -151,7 +157,7 @@ async fn send(client: &GraphClient, asked: &[Asked], pack: &[usize]) -> Result<V
             Failure::Refused(refusal) => return Err(Fault::Source(refusal.message)),
         },
     };
-    Ok(items.map(|(at, (path, _))| (at, judge(client, path, answers.remove(&at)))).collect())
+    Ok((items.map(|(at, (path, _))| (at, judge(client, path, answers.remove(&at)))).collect(), token))
 }
 
 /// Reads the answers of a batch, by what they were asked under. Of two for the same the first counts.

@@ -4,7 +4,7 @@ use super::links::{BadPage, Root};
 use super::paths::Checked;
 use super::verdict::{No, Passing, Verdict, tokenless};
 use crate::clock::Clock;
-use crate::oauth::{Cloud, TokenSource};
+use crate::oauth::{AccessToken, Cloud, TokenSource};
 use crate::web::{Answer, Broken, Pace, Timeouts, Web, WebError, retry_after};
 use reqwest::RequestBuilder;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
@@ -131,14 +131,15 @@ impl GraphClient {
             Ok(Page { body, link })
         })
         .await
+        .map(|(page, _)| page)
     }
 
-    /// The answers to a batch, read from its body.
+    /// The answers to a batch, read from its body, and the token that it was sent with.
     pub(crate) async fn batch<T>(
         &self,
         requests: &str,
         read: impl Fn(String) -> Result<T, BadPage>,
-    ) -> Result<T, Stopped> {
+    ) -> Result<(T, AccessToken), Stopped> {
         let url = self.0.root.batch().ok_or_else(|| unaddressable("$batch"))?;
         let request = || {
             self.0.web.post(url.clone()).header(CONTENT_TYPE, "application/json").body(requests.to_owned())
@@ -146,11 +147,9 @@ impl GraphClient {
         self.ask(None, self.0.options.body_bytes, request, read).await
     }
 
-    /// The token of a refused item of a batch isn't used any more.
-    pub(crate) async fn renew(&self) {
-        if let Ok(token) = self.0.tokens.token().await {
-            self.0.tokens.refused(&token).await;
-        }
+    /// The token was refused for an item of a batch: it isn't used any more.
+    pub(crate) async fn refused(&self, token: &AccessToken) {
+        self.0.tokens.refused(token).await;
     }
 
     /// Sends a request until there is an answer that can be read, or it is enough.
@@ -160,7 +159,7 @@ impl GraphClient {
         most: usize,
         request: impl Fn() -> RequestBuilder,
         read: impl Fn(String) -> Result<T, BadPage>,
-    ) -> Result<T, Stopped> {
+    ) -> Result<(T, AccessToken), Stopped> {
         let mut tries = self.0.options.pace.begin();
         let mut is_renewed = false;
         loop {
@@ -175,7 +174,7 @@ impl GraphClient {
                 Err(broken) => (Err(Verdict::Again(Passing::broken(&broken))), broken.spent()),
             };
             match verdict {
-                Ok(good) => return Ok(good),
+                Ok(good) => return Ok((good, token)),
                 Err(Verdict::Final(failure)) => return Err(Stopped::Failed(failure)),
                 Err(Verdict::Unauthorized(why)) if is_renewed => return Err(Fault::Auth(why).into()),
                 Err(Verdict::Unauthorized(_)) => {

@@ -47,11 +47,15 @@ pub fn permissions(token: &AccessToken) -> Option<BTreeSet<String>> {
 
 /// Which of the needed permissions were not granted. Nothing if it can't be told.
 pub fn missing<'n>(granted: &Granted, needed: &[&'n str]) -> Option<Vec<&'n str>> {
+    // With or without the service's address before them.
     let said = granted.scopes.as_ref().map(|scopes| {
-        // With or without the service's address before them.
-        scopes.iter().filter_map(|scope| scope.rsplit('/').next()).map(str::to_owned).collect()
+        scopes.iter().filter_map(|scope| scope.rsplit('/').next()).map(str::to_owned).collect::<BTreeSet<_>>()
     });
-    let has: BTreeSet<String> = permissions(&granted.access).or(said)?;
+    let carried = permissions(&granted.access);
+    if said.is_none() && carried.is_none() {
+        return None;
+    }
+    let has: BTreeSet<String> = said.into_iter().chain(carried).flatten().collect();
     let holds = |needed: &str| {
         let wider = HOLDS.iter().find(|(name, _)| *name == needed).map_or(&[][..], |(_, wider)| wider);
         has.contains(needed) || wider.iter().any(|wider| has.contains(*wider))
@@ -102,5 +106,7 @@ mod tests {
         let missing_of = |scopes| missing(&granted("opaque", scopes), &NEEDED);
         assert_eq!(missing_of(Some(&said[..])), Some(vec!["GroupMember.Read.All", "Organization.Read.All"]));
         assert_eq!(missing_of(None), None);
+        let silent = token(json!({ "aud": "https://graph.microsoft.com" }));
+        assert_eq!(missing(&granted(&silent, Some(&said[..])), &NEEDED[..1]), Some(vec![]));
     }
 }
