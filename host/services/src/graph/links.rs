@@ -3,6 +3,7 @@
 use super::paths::Checked;
 use crate::web::Address;
 use serde::Deserialize;
+use serde_json::error::Category;
 use std::borrow::Cow;
 use url::Url;
 use usher_runtime::contract::graph::Link;
@@ -122,7 +123,11 @@ fn envelope(body: &str) -> Result<Envelope<'_>, BadPage> {
     serde_json::from_str(body).map_err(|error| {
         // The error's own text may repeat parts of the body.
         let at = format!("line {}, column {}", error.line(), error.column());
-        not_json(if error.is_eof() { format!("it ends at {at}") } else { format!("it is no JSON at {at}") })
+        not_json(match error.classify() {
+            Category::Eof => format!("it ends at {at}"),
+            Category::Data => format!("it is no page at {at}"),
+            Category::Syntax | Category::Io => format!("it is no JSON at {at}"),
+        })
     })
 }
 
@@ -191,6 +196,12 @@ mod tests {
             assert!(matches!(link(body), Err(BadPage::NotJson(_))), "{body}");
         }
         assert_eq!(link("{\"value\":[\"a"), Err(BadPage::NotJson("it ends at line 1, column 12".into())));
+    }
+
+    #[test]
+    fn links_of_another_shape_make_no_page() {
+        let body = r#"{"@odata.nextLink":["somewhere"]}"#;
+        assert_eq!(link(body), Err(BadPage::NotJson("it is no page at line 1, column 19".into())));
     }
 
     #[test]
