@@ -30,7 +30,7 @@ const CACHE: &str = "PRAGMA cache_size = -16384";
 const CHECKPOINT: &str = "PRAGMA wal_autocheckpoint = 8192";
 
 /// Forward only; one that has landed is never edited.
-const SQLITE: [(i64, &str, &str); 6] = [
+const SQLITE: [(i64, &str, &str); 7] = [
     (1, "start", include_str!("../migrations/sqlite/0001_start.sql")),
     (2, "one link each", include_str!("../migrations/sqlite/0002_one_link_each.sql")),
     (3, "history", include_str!("../migrations/sqlite/0003_history.sql")),
@@ -39,7 +39,7 @@ const SQLITE: [(i64, &str, &str); 6] = [
     (6, "lighter", include_str!("../migrations/sqlite/0006_lighter.sql")),
     (7, "signed in", include_str!("../migrations/sqlite/0007_signed_in.sql")),
 ];
-const POSTGRES: [(i64, &str, &str); 5] = [
+const POSTGRES: [(i64, &str, &str); 6] = [
     (1, "start", include_str!("../migrations/postgres/0001_start.sql")),
     (2, "history", include_str!("../migrations/postgres/0002_history.sql")),
     (3, "retention", include_str!("../migrations/postgres/0003_retention.sql")),
