@@ -120,4 +120,11 @@ mod tests {
         clock.set("2026-12-24T18:00:00Z".parse().unwrap());
         assert_eq!(clock.now().to_string(), "2026-12-24T18:00:00Z");
     }
+
+    #[test]
+    fn chance_is_a_fraction() {
+        let chances: Vec<f64> = (0..64).map(|_| RealPauses.chance()).collect();
+        assert!(chances.iter().all(|chance| (0.0..1.0).contains(chance)));
+        assert!(chances.windows(2).any(|pair| (pair[0] - pair[1]).abs() > f64::EPSILON));
+    }
 }

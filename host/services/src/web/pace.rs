@@ -165,11 +165,4 @@ mod tests {
         assert_eq!(pace.begin().again(None, Duration::from_secs(60)).await, Err(GaveUp::Tried(1)));
         assert_eq!(pace.begin().again(None, Duration::from_secs(10)).await, Ok(()));
     }
-
-    #[test]
-    fn chance_is_a_fraction() {
-        let chances: Vec<f64> = (0..64).map(|_| RealPauses.chance()).collect();
-        assert!(chances.iter().all(|chance| (0.0..1.0).contains(chance)));
-        assert!(chances.windows(2).any(|pair| (pair[0] - pair[1]).abs() > f64::EPSILON));
-    }
 }
