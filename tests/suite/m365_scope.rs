@@ -46,7 +46,7 @@ async fn f13_full_scope_brings_everybody_and_every_group() {
         ]
     );
     let dan = cloud.inst.user("dan@acme.example").await;
-    assert_eq!(dan["path"], Value::Null, "{dan:#}");
+    assert_eq!(dan["path"], "", "{dan:#}");
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn f12_what_graph_has_of_a_user_comes_in() {
     for (name, value) in [
         ("displayName", json!("Ann Abbot")),
         ("department", cloud_department()),
-        ("emails", json!(["ann@acme.example"])),
+        ("emails", json!([{ "primary": true, "value": "ann@acme.example" }])),
         ("mail", json!("ann@acme.example")),
         ("phoneNumbers.work", json!("+353 1 1")),
         ("employeeNumber", json!("7")),
@@ -147,7 +147,7 @@ async fn f15_f17_chosen_groups_bring_what_is_nested_in_them() {
     let groups = cloud.inst.json(0, &["groups", "list"]).await;
     assert_eq!(names(&groups, "displayName"), ["G-eng", "G-eng-be"]);
     let ann = cloud.inst.user("ann@acme.example").await;
-    assert_eq!(ann["manager"], "bob@acme.example", "{ann:#}");
+    assert_eq!(ann["manager"]["displayName"], "bob@acme.example", "{ann:#}");
     let asked = cloud.asked();
     assert!(!asked.iter().any(|path| path.contains(&cloud.id("cat@alt.example"))), "{asked:#?}");
 
@@ -177,10 +177,8 @@ async fn f15_f17_chosen_groups_bring_what_is_nested_in_them() {
         ]
     );
     tenant.remove_member("G-eng", "G-sales").unwrap();
-    let held = cloud.inst.json(3, &["sync", "--yes"]).await;
-    assert_eq!(held["result"], "held", "{held:#}");
-    let plan = held["plan"].as_str().unwrap();
-    cloud.inst.usher(&["sync", "--accept", plan]).await.ended(0);
+    let report = cloud.sync().await;
+    assert_eq!(report["users"]["deactivated"], 2, "{report:#}");
     assert_eq!(cloud.active().await, ["ann@acme.example", "bob@acme.example", "dan@acme.example"]);
 }
 
@@ -228,7 +226,7 @@ async fn f19_without_groups_nobody_asks_for_any() {
 #[tokio::test]
 async fn f22_managers_follow_and_are_left_alone_when_switched_off() {
     let cloud = Cloud::synced(&[]).await;
-    let manager = async || cloud.inst.user("ann@acme.example").await["manager"].clone();
+    let manager = async || cloud.inst.user("ann@acme.example").await["manager"]["displayName"].clone();
     assert_eq!(manager().await, "bob@acme.example");
     cloud.tenant.set_manager("ann@acme.example", Some("cat@alt.example")).unwrap();
     cloud.sync().await;

@@ -102,7 +102,11 @@ impl Fault {
                     "run it again later: it goes on where it was",
                 )
             }
-            PluginAnswer::Auth(why) => Self::new(Class::Auth, why, "authorise the connection again"),
+            PluginAnswer::Auth(why) => Self::new(
+                Class::Auth,
+                why,
+                "authorise the connection again: `usher connect` with a new secret or certificate, or with --reauthorise to sign in; nothing else is changed by it",
+            ),
             PluginAnswer::Permission(why) => {
                 Self::new(Class::Permission, why, "grant the right at the source, then run it again")
             }

@@ -98,13 +98,13 @@ impl Service for Graph {
     fn link(functions: &mut Functions<'_, Self>) -> Result<(), LinkError> {
         type Paged = (Result<Page, Failure>,);
         type Batched = (Result<Vec<Result<String, Failure>>, Fault>,);
-        fn page(graph: &mut Graph, (at,): (Place,)) -> BoxFuture<'_, Paged> {
+        fn get(graph: &mut Graph, (at,): (Place,)) -> BoxFuture<'_, Paged> {
             Box::pin(async move { (graph.page(at).await,) })
         }
         fn batch(graph: &mut Graph, (requests,): (Vec<Request>,)) -> BoxFuture<'_, Batched> {
             Box::pin(async move { (graph.batch(requests).await,) })
         }
-        functions.waiting("page", page)?.waiting("batch", batch)?;
+        functions.waiting("get", get)?.waiting("batch", batch)?;
         Ok(())
     }
 }

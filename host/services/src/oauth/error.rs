@@ -89,6 +89,10 @@ impl From<TokenError> for Fault {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::SignIn(why) => Self::Auth(why.to_string()),
+            // A credential that is wrong, or isn't good any more, is renewed; other settings are corrected.
+            TokenError::Setting { setting: "client_secret" | "certificate", .. } => {
+                Self::Auth(error.to_string())
+            }
             TokenError::Setting { setting, why } => {
                 Self::Settings(Problem { place: setting.to_owned(), why: why.to_string() })
             }
