@@ -167,7 +167,7 @@ impl Prover<'_> {
         let answers = loop {
             match self.method.lookup(&refs).await {
                 Ok(answers) => break answers,
-                Err(error) if patience.wait(&error).await => {}
+                Err(error) if patience.wait(self.host, &error).await => {}
                 Err(error) => return Err(Fault::of_call(self.plugin, error)),
             }
         };

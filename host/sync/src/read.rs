@@ -154,7 +154,7 @@ impl Reader<'_> {
                 return Ok(Some(Ended::CursorExpired));
             }
             Err(CallError::Fault(Answer::ResumeLost)) => return Ok(Some(Ended::ResumeLost)),
-            Err(error) => match pages.patience.wait(&error).await {
+            Err(error) => match pages.patience.wait(self.host, &error).await {
                 true => return Ok(None),
                 false => return Err(Fault::of_call(plugin, error)),
             },
@@ -259,14 +259,14 @@ pub struct Patience(u32);
 
 impl Patience {
     /// Waits, if that is what the source asks for and it is worth it: then the call is made again.
-    pub async fn wait(&mut self, error: &CallError) -> bool {
+    pub async fn wait(&mut self, host: &Host, error: &CallError) -> bool {
         let CallError::Fault(Answer::Throttled(Some(seconds))) = error else { return false };
         let wait = Duration::from_secs((*seconds).into());
         if wait > WAIT || self.0 >= WAITS {
             return false;
         }
         self.0 += 1;
-        tokio::time::sleep(wait).await;
+        host.clock.pauses().pause(wait).await;
         true
     }
 }
