@@ -178,7 +178,7 @@ async fn f15_f17_chosen_groups_bring_what_is_nested_in_them() {
     );
     tenant.remove_member("G-eng", "G-sales").unwrap();
     let report = cloud.sync().await;
-    assert_eq!(report["users"]["deactivated"], 2, "{report:#}");
+    assert_eq!(report["users"]["deactivated"], 3, "fay was inactive already: {report:#}");
     assert_eq!(cloud.active().await, ["ann@acme.example", "bob@acme.example", "dan@acme.example"]);
 }
 
@@ -301,4 +301,91 @@ async fn f42_the_path_begins_at_the_root_group() {
     cloud.connect(&[&format!("root={}", cloud.id("G-root"))]).await.ended(0);
     cloud.sync().await;
     assert_eq!(cloud.inst.user("ann@acme.example").await["path"], json!("G-root/G-eng/G-eng-be"));
+}
+
+#[tokio::test]
+async fn f15_f16_groups_are_looked_at_before_they_are_chosen() {
+    let cloud = Cloud::connected(&[]).await;
+    let list = cloud.inst.json(0, &["groups", "list", "--source"]).await;
+    assert_eq!(names(&list, "displayName").len(), 7, "{list:#}");
+    let found = cloud.inst.json(0, &["groups", "list", "--source", "--search", "G-s"]).await;
+    assert_eq!(names(&found, "displayName"), ["G-sales"]);
+    let members = cloud.inst.json(0, &["groups", "members", "--source", &cloud.id("G-root")]).await;
+    assert_eq!(
+        names(&members, "display"),
+        [
+            "G-eng",
+            "G-eng-be",
+            "G-sales",
+            "ann@acme.example",
+            "bob@acme.example",
+            "cat@alt.example",
+            "fay@acme.example",
+            "shared@acme.example",
+        ]
+    );
+    let none =
+        cloud.inst.usher(&["groups", "members", "--source", "00000000-0000-4000-8000-000000000000"]).await;
+    assert!(none.ended(2).text().contains("the source has no group"));
+    assert!(cloud.inst.users().await.is_empty(), "nothing is imported by looking");
+}
+
+#[tokio::test]
+async fn f17_a_cycle_of_groups_ends() {
+    let cloud = Cloud::t1().await;
+    cloud.tenant.add_member("G-eng-be", "G-root").unwrap();
+    let chosen = format!("chosen={}", cloud.id("G-eng"));
+    cloud.connect(&["scope=groups", &chosen]).await.ended(0);
+    cloud.sync().await;
+    assert_eq!(
+        cloud.active().await,
+        ["ann@acme.example", "bob@acme.example", "cat@alt.example", "shared@acme.example",]
+    );
+}
+
+#[tokio::test]
+async fn f27_why_goes_through_scope_and_the_way_of_groups() {
+    let cloud = Cloud::t1().await;
+    let chosen = format!("chosen={}", cloud.id("G-root"));
+    cloud.connect(&["scope=groups", &chosen]).await.ended(0);
+    cloud.sync().await;
+    let ann = cloud.inst.usher(&["why", "ann@acme.example"]).await.text();
+    assert!(ann.contains("G-root/G-eng/G-eng-be"), "{ann}");
+    let nobody = cloud.inst.usher(&["why", "dan@acme.example"]).await.text();
+    assert!(nobody.contains("the source"), "{nobody}");
+}
+
+#[tokio::test]
+async fn f33_the_card_of_a_connection() {
+    let cloud = Cloud::synced(&[]).await;
+    let card = cloud.inst.usher(&["status"]).await.ended(0).text();
+    for said in ["m365", "active", "everybody", "success"] {
+        assert!(card.contains(said), "{said}: {card}");
+    }
+}
+
+#[tokio::test]
+async fn f40_a_narrower_scope_shows_who_would_go_and_takes_no_more() {
+    let cloud = Cloud::synced(&[]).await;
+    let chosen = format!("chosen={}", cloud.id("G-eng"));
+    cloud.connect(&["scope=groups", &chosen]).await.ended(0);
+    let plan = cloud.inst.json(3, &["plan"]).await;
+    assert_eq!(plan["users"]["deactivated"], 5, "{plan:#}");
+    let seen = plan["plan"].as_str().unwrap().to_owned();
+    // Meanwhile somebody else would go too: that was not seen.
+    cloud.tenant.remove_member("G-eng", "bob@acme.example").unwrap();
+    cloud.inst.usher(&["sync", "--accept", &seen]).await.ended(3);
+    assert_eq!(cloud.active().await, ACTIVE);
+    cloud.tenant.add_member("G-eng", "bob@acme.example").unwrap();
+    cloud.inst.usher(&["sync", "--accept", &seen]).await.ended(0);
+    assert_eq!(cloud.active().await, ["ann@acme.example", "bob@acme.example"]);
+}
+
+#[tokio::test]
+async fn f43_who_is_outside_the_root_is_counted() {
+    let cloud = Cloud::t1().await;
+    cloud.connect(&[&format!("root={}", cloud.id("G-eng"))]).await.ended(0);
+    let report = cloud.sync().await;
+    assert!(report["notes"].to_string().contains("outside"), "{report:#}");
+    assert_eq!(cloud.active().await, ACTIVE);
 }

@@ -124,3 +124,77 @@ async fn f1_the_states_of_a_connection() {
     let again = cloud.inst.usher(&["connect", "m365"]).await.ended(0);
     assert!(again.text().contains(&cloud.app.to_string()), "{}", again.text());
 }
+
+#[tokio::test]
+async fn f8_a_verified_domain_belongs_to_one_live_connection() {
+    let cloud = Cloud::connected(&[]).await;
+    cloud.inst.usher(&["tenant", "add", "other"]).await.ended(0);
+    let refused = cloud.connect_with(&["--yes", "--tenant", "other"], &[]).await.ended(2);
+    for said in ["acme.example", "m365", "default", "--share-domain"] {
+        assert!(refused.text().contains(said), "{said}: {}", refused.text());
+    }
+    let status = cloud.inst.json(0, &["--tenant", "other", "status"]).await;
+    assert_eq!(status["connections"], serde_json::json!([]));
+    cloud.connect_with(&["--yes", "--tenant", "other", "--share-domain"], &[]).await.ended(0);
+    // Its own settings can be changed as before.
+    cloud.connect(&["managers=false"]).await.ended(0);
+}
+
+#[tokio::test]
+async fn f38_a_verified_domain_is_proof_of_who_somebody_is() {
+    let cloud = Cloud::t1().await;
+    for (name, address) in [("dan@acme.example", ""), ("man", "bob@acme.example")] {
+        let emails = format!("emails={address}");
+        let mut line = vec!["users", "add", name];
+        if !address.is_empty() {
+            line.push(&emails);
+        }
+        cloud.inst.usher(&line).await.ended(0);
+    }
+    let before = cloud.inst.user("dan@acme.example").await["id"].clone();
+    cloud.connect(&[]).await.ended(0);
+    let report = cloud.sync().await;
+    assert_eq!(report["users"]["created"], 5, "dan and bob are here already: {report:#}");
+    assert_eq!(cloud.inst.user("dan@acme.example").await["id"], before);
+    // By hand he is and stays, and leaving the source only unlinks him.
+    cloud.tenant.delete("dan@acme.example").unwrap();
+    cloud.sync().await;
+    assert_eq!(cloud.inst.user("dan@acme.example").await["active"], true);
+}
+
+#[tokio::test]
+async fn f11_two_tenants_of_microsoft_365_and_two_connections_of_one() {
+    let (one, two) = (
+        Cloud::synced(&[]).await,
+        usher_demo::Tenant::empty(
+            2,
+            "Beta",
+            vec![usher_demo::Domain::verified("other.example").first()],
+            vec![],
+            "2026-03-02T08:00:00Z".parse().unwrap(),
+        ),
+    );
+    two.create_user(serde_json::json!({ "displayName": "Zoe", "userPrincipalName": "zoe@other.example",
+        "accountEnabled": true, "mailNickname": "zoe", "passwordProfile": { "password": "x" } }))
+        .unwrap();
+    let two = Cloud::of(two).await;
+    // The second is connected to the first one's installation, in a tenant of its own.
+    let secret = format!("client_secret=@{}", two.secret_file());
+    let settings = [
+        format!("tenant_id={}", two.tenant.id()),
+        format!("client_id={}", two.app),
+        "cloud=custom".to_owned(),
+        format!("graph_url={}", two.url()),
+        format!("login_url={}", two.url()),
+    ];
+    one.inst.usher(&["tenant", "add", "beta"]).await.ended(0);
+    let mut line = vec!["--tenant", "beta", "connect", "m365", "--yes", "--secret", &secret];
+    for setting in &settings {
+        line.extend(["--set", setting]);
+    }
+    one.inst.usher(&line).await.ended(0);
+    one.inst.usher(&["--tenant", "beta", "sync", "--yes"]).await.ended(0);
+    let beta = one.inst.json(0, &["--tenant", "beta", "users", "list"]).await;
+    assert_eq!(beta.as_array().unwrap().len(), 1);
+    assert_eq!(one.inst.users().await.len(), EVERYBODY.len());
+}

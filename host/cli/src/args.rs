@@ -240,6 +240,9 @@ pub struct ConnectArgs {
     /// A secret setting: from the environment, a file, or standard input
     #[arg(long, value_name = "KEY=env:NAME|@FILE|-")]
     pub secret: Vec<String>,
+    /// Connect although another connection has one of the source's verified domains already
+    #[arg(long)]
+    pub share_domain: bool,
     /// Don't ask
     #[arg(long)]
     pub yes: bool,

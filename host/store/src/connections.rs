@@ -98,6 +98,8 @@ pub struct Connection {
     pub fingerprint: Option<String>,
     /// Chain and scope of the last applied admission.
     pub admitted_by: Option<String>,
+    /// Mail domains that the source has verified to be its own, in lower case, as the last test saw them.
+    pub domains: Vec<String>,
 }
 
 impl Connection {
@@ -123,7 +125,7 @@ pub struct NewConnection {
 }
 
 const COLUMNS: &str =
-    "tenant, id, name, method, settings, scope, rules, state, cursor, fingerprint, admitted_by";
+    "tenant, id, name, method, settings, scope, rules, state, cursor, fingerprint, admitted_by, domains";
 
 fn connection(row: &AnyRow) -> Result<Connection, StoreError> {
     let (settings, scope, rules): (String, String, String) =
@@ -141,6 +143,7 @@ fn connection(row: &AnyRow) -> Result<Connection, StoreError> {
         cursor: row.try_get(8)?,
         fingerprint: row.try_get(9)?,
         admitted_by: row.try_get(10)?,
+        domains: document(&row.try_get::<String, _>(11)?, "domain")?,
     })
 }
 
@@ -199,6 +202,42 @@ impl Store {
             .execute(self.pool())
             .await?;
         Ok(())
+    }
+
+    /// Keeps which domains the source has verified.
+    pub async fn keep_domains(&self, of: &Connection, domains: &[String]) -> Result<(), StoreError> {
+        self.query("UPDATE connections SET domains = $1 WHERE tenant = $2 AND id = $3")
+            .bind(text(&domains, "domain")?)
+            .bind(of.tenant)
+            .bind(of.id)
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+
+    /// The first other connection of this method, in any tenant, that is live or about to be and whose source has verified one of these
+    /// domains: the domain, the tenant's name, and the connection's.
+    pub async fn holder_of_domain(
+        &self,
+        method: &str,
+        but: (i64, i64),
+        domains: &[String],
+    ) -> Result<Option<(String, String, String)>, StoreError> {
+        let row = self
+            .query(
+                "SELECT d.value, t.name, c.name FROM connections c CROSS JOIN json_each(c.domains) d
+                 JOIN tenants t ON t.id = c.tenant
+                 WHERE c.method = $1 AND c.state NOT IN ('configured', 'disabled') AND NOT (c.tenant = $2 AND c.id = $3)
+                   AND d.value IN (SELECT value FROM json_each($4))
+                 ORDER BY c.created_at, d.value LIMIT 1",
+            )
+            .bind(method)
+            .bind(but.0)
+            .bind(but.1)
+            .bind(crate::database::rows(&domains)?)
+            .fetch_optional(self.pool())
+            .await?;
+        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).transpose()
     }
 
     /// Moves a connection from one state to another, if it is in the one.

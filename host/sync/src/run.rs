@@ -324,7 +324,7 @@ impl Host {
             admit::users(self, lease, read, &mut chain, &admission, request.progress).await?;
         }
         store.judge_names(lease, read, &former).await?;
-        correlate::newcomers(self, lease, read, connection, &former, &[]).await?;
+        correlate::newcomers(self, lease, read, connection, &former, &connection.domains).await?;
 
         let before = store.mirrored(connection.tenant, connection.id).await?;
         let now = store.effective_counts(read).await?;

@@ -172,6 +172,7 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
         cursor: None,
         fingerprint: None,
         admitted_by: None,
+        domains: Vec::new(),
     };
     let given = (!secrets.is_empty()).then(|| Secrets::of(secrets.iter().cloned()));
     let tested = host.check(&candidate, given.as_ref()).await;
@@ -186,6 +187,13 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
             false
         }
     };
+    let domains = tested.as_ref().map(|report| report.verified_domains.clone()).unwrap_or_default();
+    if !args.share_domain {
+        // What it has already was settled when it came to have it.
+        let had = earlier.as_ref().map_or(&[][..], |earlier| &earlier.domains);
+        let new: Vec<_> = domains.iter().filter(|domain| !had.contains(domain)).cloned().collect();
+        unshared(&store, &candidate, &new).await?;
+    }
     let everyone = new.scope.chosen.is_none();
     let counts = tested.as_ref().ok().and_then(|report| report.counts);
     if !args.yes {
@@ -209,6 +217,9 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
         }
     }
     let connection = store.save_connection(tenant.id, &new, context.now()).await?;
+    if tested.is_ok() {
+        store.keep_domains(&connection, &domains).await?;
+    }
     if !secrets.is_empty() {
         let key = context.key()?;
         for (name, secret) in &secrets {
@@ -237,6 +248,23 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
         });
     }
     Ok(Status::Done)
+}
+
+/// One verified domain belongs to one live connection: two would both say who its people are.
+async fn unshared(store: &Store, candidate: &Connection, domains: &[String]) -> Result<(), CliError> {
+    let but = (candidate.tenant, candidate.id);
+    let holder = store.holder_of_domain(&candidate.method, but, domains).await?;
+    let Some((domain, tenant, name)) = holder else { return Ok(()) };
+    Err(CliError {
+        status: Status::Usage,
+        class: "domain_connected".to_owned(),
+        message: format!(
+            "{domain} is connected already, by {name} of the tenant {tenant}; nothing was saved"
+        ),
+        advice: Some(format!(
+            "change that connection, or disconnect it (`usher --tenant {tenant} disconnect {name}`); with --share-domain both are connected"
+        )),
+    })
 }
 
 /// The state of a connection whose test said that the source takes its credential, where there is one to take.
@@ -306,6 +334,7 @@ pub async fn check(on: OnConnection, context: &mut Context) -> Result<Status, Cl
     let host = context.host().await?;
     let report = host.check(&connection, None).await?;
     let good = report.findings.iter().all(|finding| finding.standing != Standing::Failed);
+    context.store().await?.keep_domains(&connection, &report.verified_domains).await?;
     if context.console.is_json() {
         let mut value = report_json(&report);
         if let Some(value) = value.as_object_mut() {
