@@ -60,6 +60,11 @@ impl Context {
         self.host = None;
     }
 
+    /// Goes on in another tenant, for the demo.
+    pub fn in_tenant(&mut self, name: &str) {
+        name.clone_into(&mut self.tenant);
+    }
+
     /// Whose changes by hand these are.
     pub async fn by(&mut self) -> Result<By<'static>, CliError> {
         Ok(By { tenant: self.tenant().await?.id, who: COMMAND_LINE, now: self.now() })
@@ -92,12 +97,17 @@ impl Context {
         Ok(store)
     }
 
-    /// The key that seals secrets.
-    pub fn key(&self) -> Result<VaultKey, CliError> {
-        match std::env::var("USHER_KEY") {
-            Ok(hex) => Ok(VaultKey::from_hex(&hex, "in USHER_KEY")?),
-            Err(_) => Ok(VaultKey::from_file(&self.data.join("key"))?),
+    /// The key that seals secrets, made where there is none.
+    pub fn key(&mut self) -> Result<VaultKey, CliError> {
+        if let Ok(hex) = std::env::var("USHER_KEY") {
+            return Ok(VaultKey::from_hex(&hex, "in USHER_KEY")?);
         }
+        let file = self.data.join("key");
+        if !file.is_file() {
+            // A host from before there was a key has none.
+            self.host = None;
+        }
+        Ok(VaultKey::from_file(&file)?)
     }
 
     /// The tenant of this command.

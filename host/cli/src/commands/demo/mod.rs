@@ -1,4 +1,9 @@
-//! `usher demo`: a tour that needs nothing but the binary. Every step is a real command on real files, shown as it would be typed.
+//! `usher demo`: a tour that needs nothing but the binary. Every step is a real command, shown as it would be typed.
+//!
+//! Its first act is a simulated Microsoft 365 tenant, its second the exports of a personnel system, each in a tenant of its own.
+
+mod export;
+mod graph;
 
 use crate::args::{Cli, DemoArgs};
 use crate::console::{Console, Tone};
@@ -7,17 +12,13 @@ use crate::error::{CliError, Status};
 use clap::Parser;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use usher_demo::{Cut, DENIED_DOMAIN, DOMAIN, GROUPS_FILE, MEMBERSHIPS_FILE, Organisation, USERS_FILE};
 use usher_store::RunState;
-
-/// The organisation of the tour.
-const SEED: u64 = 2026;
-/// How many people it has.
-const PEOPLE: u32 = 400;
 
 struct Tour<'a> {
     context: &'a mut Context,
     data: PathBuf,
+    /// The tenant of the commands, where it isn't the default one.
+    tenant: Option<String>,
     steps: Vec<serde_json::Value>,
 }
 
@@ -62,6 +63,10 @@ impl Tour<'_> {
     async fn run(&mut self, words: &[&str], expected: Status) -> Result<(), CliError> {
         let data = self.data.display().to_string();
         let mut line = vec!["usher", "--data", data.as_str()];
+        let tenant = self.tenant.clone();
+        if let Some(tenant) = &tenant {
+            line.extend(["--tenant", tenant]);
+        }
         line.extend(words);
         let typed: Vec<_> = line.iter().map(|word| quoted(word)).collect();
         let typed = typed.join(" ");
@@ -89,6 +94,20 @@ impl Tour<'_> {
         )))
     }
 
+    /// What the tour's clock says.
+    fn now(&self) -> Result<jiff::Timestamp, CliError> {
+        jiff::Timestamp::from_millisecond(self.context.now())
+            .map_err(|error| CliError::failed(error.to_string()))
+    }
+
+    /// Goes on in another tenant, which is made.
+    async fn tenant(&mut self, name: &str) -> Result<(), CliError> {
+        self.run(&["tenant", "add", name], Status::Done).await?;
+        self.context.in_tenant(name);
+        self.tenant = Some(name.to_owned());
+        Ok(())
+    }
+
     /// The last run that changed something.
     async fn last_change(&mut self) -> Result<i64, CliError> {
         let tenant = self.context.tenant().await?;
@@ -105,7 +124,7 @@ pub async fn demo(args: DemoArgs, context: &mut Context) -> Result<Status, CliEr
     let console = Console::new(Box::new(std::io::sink()), Box::new(std::io::sink()), false, false);
     let kept = json.then(|| std::mem::replace(&mut context.console, console));
     context.over(root.join("data"));
-    let mut tour = Tour { context, data: root.join("data"), steps: Vec::new() };
+    let mut tour = Tour { context, data: root.join("data"), tenant: None, steps: Vec::new() };
     let ended = take(&mut tour, &root).await;
     let steps = std::mem::take(&mut tour.steps);
     if let Some(kept) = kept {
@@ -118,75 +137,10 @@ pub async fn demo(args: DemoArgs, context: &mut Context) -> Result<Status, CliEr
 }
 
 async fn take(tour: &mut Tour<'_>, root: &Path) -> Result<(), CliError> {
-    let export = root.join("export");
-    std::fs::create_dir_all(&export).map_err(|error| CliError::failed(error.to_string()))?;
-    let organisation = Organisation::sample(SEED, PEOPLE);
-    let story = written(organisation.write_first(&export))?;
-    let file = |name: &str| export.join(name).display().to_string();
-    tour.say(&format!(
-        "A personnel system has exported {PEOPLE} people, their groups and memberships to {}.",
-        export.display()
-    ));
-    let (users, groups, memberships) = (
-        format!("users={}", file(USERS_FILE)),
-        format!("groups={}", file(GROUPS_FILE)),
-        format!("memberships={}", file(MEMBERSHIPS_FILE)),
-    );
-    tour.run(
-        &[
-            "connect",
-            "csv",
-            "--name",
-            "hr",
-            "--set",
-            &users,
-            "--set",
-            &groups,
-            "--set",
-            &memberships,
-            "--yes",
-        ],
-        Status::Done,
-    )
-    .await?;
-    tour.say("Two policies: logins become addresses, and one domain is kept out.");
-    tour.run(&["policy", "add", "domain", "--set", &format!("domain={DOMAIN}")], Status::Done).await?;
-    tour.run(&["policy", "add", "deny-list", "--set", &format!("entries=@{DENIED_DOMAIN}")], Status::Done)
-        .await?;
-    tour.say("A test run: the same code as a real one, and nothing is changed.");
-    tour.run(&["plan"], Status::Done).await?;
-    tour.say("The real run.");
-    tour.run(&["sync", "--yes"], Status::Done).await?;
-
-    written(organisation.write_second(&export))?;
-    let mut news = "The next day's export is there:".to_owned();
-    for act in story.acts() {
-        news.push_str(&format!("\n  {} {}", act.display_name, act.what));
-    }
-    tour.say(&news);
-    tour.run(&["sync", "--yes"], Status::Done).await?;
-    tour.say("Why is somebody in, out, or as he is?");
-    for id in [&story.leaver.id, &story.denied.id, &story.bad_row.person.id, &story.mover.after.id] {
-        tour.run(&["why", id], Status::Done).await?;
-    }
-
-    tour.say("An export is cut off in the middle of a row. Nobody is removed.");
-    written(organisation.write_cut(&export, Cut::MidRow))?;
-    tour.run(&["sync", "--yes"], Status::Failed).await?;
-    tour.say("Another is cut between two rows: it looks whole, and half of the people are missing. The guard holds it.");
-    written(organisation.write_cut(&export, Cut::BetweenRows))?;
-    tour.run(&["sync", "--yes"], Status::Held).await?;
-    tour.say("The next good file heals it.");
-    written(organisation.write_second(&export))?;
-    tour.run(&["sync", "--yes"], Status::Done).await?;
-
-    tour.say("That day's changes were a mistake of the personnel office. They are taken back, the same people with the same ids; a plan of its own, and undone like any other run. The connection is paused meanwhile.");
-    let run = tour.last_change().await?.to_string();
-    tour.run(&["runs", "undo", &run, "--yes"], Status::Done).await?;
-    tour.run(&["status"], Status::Done).await?;
-
-    tour.say("That was all of it. What to try next:");
-    let data = quoted(&tour.data.display().to_string());
+    graph::play(tour, root).await?;
+    export::play(tour, root).await?;
+    tour.say("That was all of it; the simulated tenant is gone with its act. What to try next:");
+    let data = format!("{} --tenant hr", quoted(&tour.data.display().to_string()));
     for (command, what) in [
         ("users list --search kim", "look around in the directory"),
         ("groups members Engineering", "who is in a group, also through others"),
