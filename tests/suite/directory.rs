@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use usher_planner::{GuardRules, Scope};
 use usher_runtime::{Grant, Runtime, RuntimeOptions};
 use usher_services::FixedClock;
-use usher_store::{AddedPlugin, Connection, Intent, NewConnection, PolicyRow, Settings, Store};
+use usher_store::{AddedPlugin, Connection, Intent, NewConnection, PolicyRow, Settings, State, Store};
 use usher_sync::{Catalogue, Class, Consent, Host, HostOptions, Report, RunRequest, RunResult, Silent};
 use usher_test_scripted::{Change, Membership, Script, User};
 
@@ -223,6 +223,15 @@ impl Source<'_> {
         let before = self.dump().await;
         let report = self.sync().await;
         assert_eq!(report.result, RunResult::Failed, "{report:#?}");
+        if class == Class::Auth {
+            // A credential that is refused shows in the connection's state, and nowhere else.
+            let connection = self.connection().await;
+            let store = &self.directory.store;
+            store
+                .move_connection_state(&connection, State::NeedsReauthorisation, State::Active)
+                .await
+                .unwrap();
+        }
         assert!(!report.applied);
         assert_eq!(removals(&report), 0, "{report:#?}");
         let fault = report.fault.unwrap();

@@ -80,7 +80,7 @@ async fn sync(cloud: &Cloud, tenant: &str) {
 /// Another tenant of the same installation, connected to T1.
 async fn connected(cloud: &Cloud, tenant: &str) {
     cloud.inst.usher(&["tenant", "add", tenant]).await.ended(0);
-    cloud.connect_with(&["--yes", "--tenant", tenant], &[]).await.ended(0);
+    cloud.connect_with(&["--yes", "--share-domain", "--tenant", tenant], &[]).await.ended(0);
 }
 
 /// A first read, in every way that it can fail.

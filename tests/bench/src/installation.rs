@@ -76,6 +76,17 @@ pub struct Installation<'a> {
 impl<'a> Installation<'a> {
     /// A new one, connected to an export.
     pub fn of(program: &'a Path, place: &'a Place, export: &Export) -> Result<Self, Error> {
+        let installation = Self::new(program, place, export.people())?;
+        let mut command = installation.usher(&["connect", "csv", "--yes"]);
+        for (setting, file) in export.files() {
+            command.arg("--set").arg(format!("{setting}={}", file.display()));
+        }
+        child::run(&mut command)?;
+        Ok(installation)
+    }
+
+    /// A new one, for so many people.
+    pub fn new(program: &'a Path, place: &'a Place, people: u32) -> Result<Self, Error> {
         let data = tempfile::Builder::new()
             .prefix("usher-bench-data-")
             .tempdir()
@@ -83,18 +94,12 @@ impl<'a> Installation<'a> {
         let database = match place {
             Place::Sqlite => None,
             Place::Postgres(server) => {
-                let name = format!("people_{}", export.people());
+                let name = format!("people_{people}");
                 let url = server.database(&name)?;
                 Some((name, url))
             }
         };
-        let installation = Self { program, place, data, database };
-        let mut command = installation.usher(&["connect", "csv", "--yes"]);
-        for (setting, file) in export.files() {
-            command.arg("--set").arg(format!("{setting}={}", file.display()));
-        }
-        child::run(&mut command)?;
-        Ok(installation)
+        Ok(Self { program, place, data, database })
     }
 
     /// A command, on this installation.

@@ -9,6 +9,7 @@ mod cold;
 mod error;
 mod export;
 mod figure;
+mod graph;
 mod installation;
 mod machine;
 mod measure;
@@ -45,6 +46,12 @@ fn run(options: &Options) -> Result<(), Error> {
             measure::engine(engine, &program, options, &mut table)?;
             tables.push(table);
         }
+    }
+    if options.wants(Part::P3) {
+        let program = installation::build()?;
+        let mut table = Table::of("m365");
+        graph::measure(&program, &mut table)?;
+        tables.push(table);
     }
     if options.wants(Part::P8) {
         let mut table = Table::of("cold");

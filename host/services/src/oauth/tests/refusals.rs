@@ -112,8 +112,10 @@ async fn nothing_that_is_printed_has_a_secret_in_it() {
 fn a_token_error_becomes_the_fault_that_says_who_must_act() {
     use usher_runtime::contract::model::{Fault, Problem};
     let why = Refusal { code: Some(7_000_222), ..Refusal::plain("expired") };
-    let setting = TokenError::Setting { setting: "client_secret", why };
-    let problem = Problem { place: "client_secret".into(), why: "expired (AADSTS7000222)".into() };
+    let credential = TokenError::Setting { setting: "client_secret", why };
+    assert_eq!(Fault::from(credential), Fault::Auth("client_secret: expired (AADSTS7000222)".into()));
+    let setting = TokenError::setting("tenant_id", "there is none");
+    let problem = Problem { place: "tenant_id".into(), why: "there is none".into() };
     assert_eq!(Fault::from(setting), Fault::Settings(problem));
     assert_eq!(Fault::from(TokenError::sign_in("again")), Fault::Auth("again".into()));
     let busy = TokenError::Busy { why: Refusal::plain("busy"), after: Some(Duration::from_millis(1_001)) };
