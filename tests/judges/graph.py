@@ -18,6 +18,7 @@ from kiota_abstractions.authentication import (
     BaseBearerTokenAuthenticationProvider,
 )
 from kiota_abstractions.base_request_configuration import RequestConfiguration
+from kiota_abstractions.headers_collection import HeadersCollection
 from kiota_serialization_json.json_serialization_writer import JsonSerializationWriter
 from msgraph import GraphRequestAdapter, GraphServiceClient
 from msgraph.generated.models.group import Group
@@ -62,18 +63,14 @@ def model(value):
     return {"type": type(value).__name__, **json.loads(writer.get_serialized_content())}
 
 
-def asking(eventual=False, prefer=None, **options):
-    """Options and headers of a request, for whichever builder takes them."""
-    configuration = RequestConfiguration()
+async def get(builder, eventual=False, prefer=None, **options):
+    """Asks with options and headers, whichever builder takes them."""
+    # In some versions all configurations have the same headers unless each is given its own.
+    configuration = RequestConfiguration(headers=HeadersCollection())
     if eventual:
         configuration.headers.add("ConsistencyLevel", "eventual")
     if prefer:
         configuration.headers.add("Prefer", prefer)
-    return configuration, options
-
-
-async def get(builder, eventual=False, prefer=None, **options):
-    configuration, options = asking(eventual, prefer, **options)
     if options:
         # Every builder has a class of its own for its options, as an attribute.
         kinds = [kind for name, kind in vars(type(builder)).items() if name.endswith("GetQueryParameters")]
@@ -81,10 +78,12 @@ async def get(builder, eventual=False, prefer=None, **options):
     return await builder.get(request_configuration=configuration)
 
 
-async def pages(client, first):
+async def pages(client, first, eventual=False):
     """All elements of a list, as the library turns pages."""
     found = []
     iterator = PageIterator(first, client.request_adapter)
+    if eventual:
+        iterator.headers.add("ConsistencyLevel", "eventual")
     await iterator.iterate(lambda one: found.append(model(one)) or True)
     return found
 
@@ -114,28 +113,41 @@ async def read(client):
     users, groups = client.users, client.groups
     selected = ["id", "displayName", "userPrincipalName", "accountEnabled", "assignedLicenses", "mail"]
     first = await get(users, select=selected, top=3)
-    counted = await get(users, eventual=True, count=True, filter="endsWith(mail,'@acme.example')", top=2)
-    led = await get(users, expand=["manager($select=id,displayName)"], select=["id", "userPrincipalName"])
-    found = {
+    ending = await get(users, eventual=True, count=True, filter="endsWith(mail,'@acme.example')", top=2)
+    return {
         "first_page": len(first.value),
         "users": await pages(client, first),
         "groups": await pages(client, await get(groups, top=2)),
         "default": model(await get(users.by_user_id("ann@acme.example"))),
-        "enabled": await pages(client, await get(users, filter="accountEnabled eq false")),
+        "disabled": await pages(client, await get(users, filter="accountEnabled eq false")),
         "starting": await pages(client, await get(users, filter="startsWith(displayName,'B')")),
-        "counted": counted.odata_count,
-        "ending": await pages(client, counted),
+        "counted": ending.odata_count,
+        "ending": await pages(client, ending, eventual=True),
         "searched": await pages(client, await get(users, eventual=True, search='"displayName:cast"')),
         "sorted": await pages(client, await get(users, orderby=["displayName desc"], select=["displayName"])),
-        "led": await pages(client, led),
         "count_of_users": int(await get(users.count, eventual=True)),
-        "manager": model(await get(users.by_user_id("ann@acme.example").manager)),
     }
-    group_of = {group["displayName"]: group["id"] for group in found["groups"]}
+
+
+async def managers(client):
+    """Who leads whom."""
+    users = client.users
+    led = await get(users, expand=["manager($select=id,displayName)"], select=["id", "userPrincipalName"])
+    return {
+        "led": await pages(client, led),
+        "manager": model(await get(users.by_user_id("ann@acme.example").manager)),
+        "of_nobody": await refused(get(users.by_user_id("bob@acme.example").manager)),
+    }
+
+
+async def links(client):
+    """Who is in which groups, directly and below."""
+    groups = client.groups
+    group_of = {group.display_name: group.id for group in (await get(groups)).value}
     root = groups.by_group_id(group_of["G-root"])
     engineering = groups.by_group_id(group_of["G-eng"])
-    ann = users.by_user_id("ann@acme.example")
-    found |= {
+    ann = client.users.by_user_id("ann@acme.example")
+    return {
         "members": await pages(client, await get(root.members)),
         "member_users": await pages(client, await get(engineering.members.graph_user, select=["id"])),
         "member_groups": await pages(client, await get(engineering.members.graph_group)),
@@ -147,7 +159,6 @@ async def read(client):
         "transitive_member_of": await pages(client, await get(ann.transitive_member_of.graph_group)),
         "expanded": await pages(client, await get(groups, expand=["members"], select=["id", "displayName"])),
     }
-    return found
 
 
 async def organisation(client):
@@ -278,11 +289,9 @@ async def batch(client):
         ids[name] = item.id
 
     users = client.users
-    configuration, _ = asking(eventual=True)
     add("list", users.to_get_request_information())
     add("one", users.by_user_id("ann@acme.example").to_get_request_information())
     add("none", users.by_user_id("nobody@acme.example").to_get_request_information())
-    add("count", users.count.to_get_request_information(configuration))
     add("patch", users.by_user_id("dan@acme.example").to_patch_request_information(User(job_title="Auditor")))
     response = await client.batch.post(content)
     # Which classes the library makes of the bodies.
@@ -299,8 +308,20 @@ async def batch(client):
 
 
 async def patient(client):
-    """Reads while there are too many requests, or the service is out."""
-    return {"users": await pages(client, await get(client.users, top=999))}
+    """Reads while there are too many requests, or the service is out. What the library would wait for is written down."""
+    waited = []
+
+    async def at_once(delay, *_):
+        # Connections are opened with pauses of nothing.
+        if delay > 0:
+            waited.append(delay)
+
+    waits, asyncio.sleep = asyncio.sleep, at_once
+    try:
+        users = await pages(client, await get(client.users, top=999))
+    finally:
+        asyncio.sleep = waits
+    return {"users": users, "waited": waited}
 
 
 async def errors(client):
@@ -323,7 +344,7 @@ async def main(address, token, scenario):
     json.dump({"msgraph-sdk": version("msgraph-sdk"), **said}, sys.stdout)
 
 
-SCENARIOS = [read, organisation, users_delta, groups_delta, batch, patient, errors]
+SCENARIOS = [read, managers, links, organisation, users_delta, groups_delta, batch, patient, errors]
 
 if __name__ == "__main__":
     wanted = {scenario.__name__: scenario for scenario in SCENARIOS}
