@@ -7,7 +7,6 @@ Speaks by lines of JSON: reads what a flow needs, and says what the library made
 
 import json
 import sys
-from importlib.metadata import version
 
 import msal
 
@@ -53,6 +52,7 @@ def code():
 
 
 def device():
+    hear()
     app = application(msal.PublicClientApplication)
     flow = app.initiate_device_flow(SCOPES)
     say(open=flow["verification_uri"], code=flow["user_code"], message=flow["message"])

@@ -1,6 +1,6 @@
 //! A browser without a face: follows redirections, keeps cookies, fills in forms.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use url::{Url, form_urlencoded};
 
 /// What somebody says who is asked to agree.
@@ -39,6 +39,13 @@ pub enum End {
     Page(String),
 }
 
+/// A form as it is sent.
+struct Form {
+    action: String,
+    fields: Vec<String>,
+    filled: String,
+}
+
 fn http() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
@@ -73,6 +80,7 @@ impl Browser {
     /// Opens an address and does what its pages ask for, to the end.
     pub async fn visit(mut self, address: &Url) -> End {
         let (mut at, mut form) = (address.clone(), None::<String>);
+        let mut filled_in = BTreeSet::new();
         for _ in 0..MOST {
             let request = match form.take() {
                 None => self.http.get(at.clone()),
@@ -104,15 +112,18 @@ impl Browser {
             }
             let text = answer.text().await.unwrap();
             match self.fill(&text) {
-                Some((action, filled)) => (at, form) = (at.join(&action).unwrap(), Some(filled)),
-                None => return End::Page(text),
+                // A form that is there again after it was filled in is the answer to what was in it.
+                Some(Form { action, fields, filled }) if filled_in.insert((action.clone(), fields.clone())) => {
+                    (at, form) = (at.join(&action).unwrap(), Some(filled));
+                }
+                _ => return End::Page(text),
             }
         }
         panic!("{address} leads nowhere");
     }
 
-    /// The first form of a page: where it goes, and what is in it.
-    fn fill(&self, page: &str) -> Option<(String, String)> {
+    /// The first form of a page, filled in.
+    fn fill(&self, page: &str) -> Option<Form> {
         let form = page.split_once("<form")?.1.split_once("</form>")?.0;
         let attribute = |tag: &str, name: &str| {
             let value = tag.split_once(&format!("{name}=\""))?.1.split_once('"')?.0;
@@ -120,7 +131,7 @@ impl Browser {
         };
         let action = attribute(form.split_once('>')?.0, "action")?;
         let mut filled = form_urlencoded::Serializer::new(String::new());
-        let mut answered = false;
+        let (mut fields, mut answered) = (Vec::new(), false);
         for tag in form.split('<').filter(|tag| tag.starts_with("input") || tag.starts_with("button")) {
             let Some(name) = attribute(tag, "name") else { continue };
             // Of several buttons one is pressed.
@@ -129,7 +140,8 @@ impl Browser {
             }
             let value = self.writes.get(name.as_str()).cloned().or_else(|| attribute(tag, "value"));
             filled.append_pair(&name, &value.unwrap_or_default());
+            fields.push(name);
         }
-        Some((action, filled.finish()))
+        Some(Form { action, fields, filled: filled.finish() })
     }
 }

@@ -169,4 +169,6 @@ async fn microsofts_library_signs_somebody_in_from_a_terminal() {
     assert_of_somebody(&at_a_terminal(&provider, Says::Accept).await, "bob@contoso.example", "oid-bob");
     let declined = &at_a_terminal(&provider, Says::Cancel).await["signed_in"];
     assert_eq!(declined["error"], "authorization_declined", "{declined}");
+    let polls = provider.seen_of("urn:ietf:params:oauth:grant-type:device_code").await;
+    assert_eq!(polls, [None, Some(70_018)]);
 }
