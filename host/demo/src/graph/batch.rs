@@ -80,7 +80,8 @@ fn put_answer(out: &mut Vec<u8>, id: &str, answer: &Answer) {
     for (name, value) in &answer.headers {
         headers.field(&header_name(name), value);
     }
-    if answer.status < 400 {
+    // What was looked at has its cost, whether it was given or not; what was sent away has none.
+    if !matches!(answer.status, 429 | 500..) {
         headers.field("x-ms-resource-unit", "1");
     }
     headers.close();

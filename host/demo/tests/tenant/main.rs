@@ -5,6 +5,7 @@
 mod batch;
 mod client;
 mod delta;
+mod documented;
 mod faults;
 mod generated;
 mod lists;

@@ -113,7 +113,9 @@ impl Browser {
             let text = answer.text().await.unwrap();
             match self.fill(&text) {
                 // A form that is there again after it was filled in is the answer to what was in it.
-                Some(Form { action, fields, filled }) if filled_in.insert((action.clone(), fields.clone())) => {
+                Some(Form { action, fields, filled })
+                    if filled_in.insert((action.clone(), fields.clone())) =>
+                {
                     (at, form) = (at.join(&action).unwrap(), Some(filled));
                 }
                 _ => return End::Page(text),
