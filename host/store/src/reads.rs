@@ -250,7 +250,7 @@ pub struct Known {
     /// The hash under which the mirror has it, unless this read has spoken of it already or it is quarantined:
     /// the same content under this hash is nothing new.
     pub hash: Option<String>,
-    /// Its latest text: what a patch builds on.
+    /// Its latest text: what a patch builds on. Of what couldn't be read when it changed there is none.
     pub raw: Option<String>,
 }
 
@@ -272,7 +272,8 @@ impl Staging {
             "SELECT json_group_array(json_array(id, hash, raw)) FROM (
                 SELECT texts.value AS id,
                     CASE WHEN s.op IS NULL AND m.problem IS NULL AND (m.raw IS NOT NULL OR $5 = 0) THEN m.hash END AS hash,
-                    CASE WHEN s.op = 1 THEN s.raw WHEN s.op IN (2, 3) THEN NULL ELSE m.raw END AS raw
+                    CASE WHEN s.op = 1 THEN s.raw WHEN s.op IN (2, 3) THEN NULL
+                        WHEN s.op IS NULL AND m.problem IS NOT NULL AND m.place IS NOT NULL THEN NULL ELSE m.raw END AS raw
                 FROM json_each($4) texts
                 LEFT JOIN mirror_users m ON m.tenant = $1 AND m.connection = $2 AND m.source_id = texts.value
                 LEFT JOIN staged_users s ON s.tenant = $1 AND s.read = $3 AND s.source_id = texts.value)",
@@ -288,7 +289,8 @@ impl Staging {
             "SELECT json_group_array(json_array(id, hash, raw)) FROM (
                 SELECT texts.value AS id,
                     CASE WHEN s.op IS NULL AND m.problem IS NULL AND (m.raw IS NOT NULL OR $5 = 0) THEN m.hash END AS hash,
-                    CASE WHEN s.op = 1 THEN s.raw WHEN s.op IN (2, 3) THEN NULL ELSE m.raw END AS raw
+                    CASE WHEN s.op = 1 THEN s.raw WHEN s.op IN (2, 3) THEN NULL
+                        WHEN s.op IS NULL AND m.problem IS NOT NULL AND m.place IS NOT NULL THEN NULL ELSE m.raw END AS raw
                 FROM json_each($4) texts
                 LEFT JOIN mirror_groups m ON m.tenant = $1 AND m.connection = $2 AND m.source_id = texts.value
                 LEFT JOIN staged_groups s ON s.tenant = $1 AND s.read = $3 AND s.source_id = texts.value)",

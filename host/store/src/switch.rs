@@ -295,7 +295,7 @@ fn turned_back(of: Option<&str>, states: &BTreeMap<i64, State>) -> Result<Vec<Tu
     let back = turns.into_iter().filter_map(|(id, before, _)| {
         // Paused, as every connection whose run was undone; who never ran before has run by now.
         let then = match before {
-            State::Active => State::Paused,
+            State::Active | State::NeedsReauthorisation => State::Paused,
             State::Configured | State::Authorised => State::Disabled,
             other => other,
         };

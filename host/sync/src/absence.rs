@@ -15,11 +15,16 @@ use usher_store::{Lease, StagedGroup, StagedUser, Tombstones};
 /// References asked for in one call: Graph's `$batch` holds 20, LDAP filters a few hundred.
 const BATCH: i64 = 200;
 
+/// Of a record that the source named and doesn't find. It is asked for again in the next run, and gone if that says so too.
+const NOT_FOUND: &str = "the source named it, and didn't find it when it was asked for";
+
 /// Whether it is stored already that nothing is known of a record.
 #[derive(Clone, Copy)]
 enum Doubt {
     IsNew,
     IsKnown,
+    /// The source itself named the record in this read: that it isn't there may only mean that not all of the source has heard of it.
+    IsNamed,
 }
 
 /// Proves what is absent, and fetches what the read named without describing it.
@@ -133,14 +138,14 @@ impl Prover<'_> {
             if without.is_empty() {
                 break;
             }
-            unknown += self.ask(references(without), Doubt::IsNew).await?;
+            unknown += self.ask(references(without), Doubt::IsNamed).await?;
         }
         loop {
             let members = self.host.store.undescribed_members(read, BATCH).await?;
             if members.is_empty() {
                 break;
             }
-            unknown += self.ask(references(members), Doubt::IsNew).await?;
+            unknown += self.ask(references(members), Doubt::IsNamed).await?;
         }
         // A full read speaks of everything; an incremental one passes over what it could not read before.
         if read.incremental {
@@ -189,8 +194,9 @@ impl Prover<'_> {
         for (what, answer) in refs.iter().zip(answers) {
             // Of whom nothing is known, what is stored stays as it is: quarantined, so that he is asked for again.
             let (op, why) = match (&answer, doubt) {
+                (Presence::Gone, Doubt::IsNamed) => (3, Some(NOT_FOUND)),
                 (Presence::Gone, _) => (2, None),
-                (Presence::Unknown(why), Doubt::IsNew) => (3, Some(why.as_str())),
+                (Presence::Unknown(why), Doubt::IsNew | Doubt::IsNamed) => (3, Some(why.as_str())),
                 (Presence::Unknown(_), Doubt::IsKnown) | (Presence::Here(_), _) => (0, None),
             };
             unknown += u64::from(matches!(answer, Presence::Unknown(_)));

@@ -128,13 +128,19 @@ impl Host {
 
     /// Keeps whether the source still takes the connection's credential, for who asks. The next run finds out itself.
     async fn note_credential(&self, connection: &Connection, ended: Result<&(), &Fault>) {
-        let moved = match ended {
-            Err(fault) if fault.class == Class::Auth => (State::Active, State::NeedsReauthorisation),
-            Err(_) => return,
-            Ok(()) => (State::NeedsReauthorisation, State::Active),
+        let moves: &[_] = match ended {
+            Err(fault) if fault.class == Class::Auth => &[
+                (State::Active, State::NeedsReauthorisation),
+                // Who never ran isn't the tenant's active connection.
+                (State::Authorised, State::Configured),
+            ],
+            Err(_) => &[],
+            Ok(()) => &[(State::NeedsReauthorisation, State::Active)],
         };
-        if let Err(error) = self.store.move_connection_state(connection, moved.0, moved.1).await {
-            tracing::warn!(connection = connection.id, %error, "the state of the connection is not kept");
+        for (from, to) in moves {
+            if let Err(error) = self.store.move_connection_state(connection, *from, *to).await {
+                tracing::warn!(connection = connection.id, %error, "the state of the connection is not kept");
+            }
         }
     }
 

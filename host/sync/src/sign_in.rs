@@ -156,8 +156,11 @@ impl Host {
         permission: Permission,
         given: Option<&Secrets>,
     ) -> Result<Proof, TokenError> {
-        // A certificate is the stronger proof; where both are kept it is the one that counts.
-        if let Some(pem) = self.secret(connection, CERTIFICATE, given).await? {
+        // One that is given now stands for the kept one, of whichever kind that is.
+        let only_secret = given
+            .is_some_and(|given| given.0.contains_key(CLIENT_SECRET) && !given.0.contains_key(CERTIFICATE));
+        // A certificate is the stronger proof; where both are given it is the one that counts.
+        if !only_secret && let Some(pem) = self.secret(connection, CERTIFICATE, given).await? {
             let certificate = Certificate::from_pem(&pem)
                 .map_err(|error| TokenError::setting(CERTIFICATE, error.to_string()))?;
             return Ok(Proof::Certificate(certificate));

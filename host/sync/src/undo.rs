@@ -116,7 +116,8 @@ impl Host {
             let agreed = !report.holds.is_empty();
             report.holds.clear();
             report.applied = true;
-            let active = |one: &&Connection| one.state == State::Active && run.connection != 0;
+            let active =
+                |one: &&Connection| one.state.is_live() && one.state != State::Paused && run.connection != 0;
             let itself = connections.iter().filter(active).find(|one| one.id == run.connection);
             let pauses = turned
                 .first()

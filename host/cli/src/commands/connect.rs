@@ -123,6 +123,11 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
     }
     let own_folders = pairs.iter().any(|(key, _)| key == "folders");
     let rest = given::for_host(plugin, pairs, &mut scope, &mut rules)?;
+    if plugin.asks().contains("graph") {
+        // Graph lets the case of ids vary; they are kept in lower case.
+        scope.chosen = scope.chosen.map(|chosen| chosen.iter().map(|id| id.to_ascii_lowercase()).collect());
+        scope.root = scope.root.map(|root| root.to_ascii_lowercase());
+    }
     if scope.chosen.as_ref().is_some_and(BTreeSet::is_empty) {
         return Err(CliError::usage(
             "scope=groups needs at least one chosen group",
@@ -217,13 +222,22 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
         }
     }
     let connection = store.save_connection(tenant.id, &new, context.now()).await?;
-    if tested.is_ok() {
+    // A test that didn't see them says nothing of them, unless the source is another one now.
+    let same = earlier.as_ref().is_some_and(|earlier| earlier.settings == connection.settings);
+    if !domains.is_empty() || !same {
         store.keep_domains(&connection, &domains).await?;
     }
     if !secrets.is_empty() {
         let key = context.key()?;
         for (name, secret) in &secrets {
             store.keep_secret(&key, tenant.id, connection.id, name, secret).await?;
+        }
+        // A credential takes the place of the one before, also of the other kind.
+        let given = |name: &str| secrets.iter().any(|(given, _)| given == name);
+        for (new, old) in [("client_secret", "certificate"), ("certificate", "client_secret")] {
+            if plugin.asks().contains("graph") && given(new) && !given(old) {
+                store.forget_secret(tenant.id, connection.id, old).await?;
+            }
         }
     }
     let connection = authorised(&store, connection, plugin, good).await?;
@@ -334,7 +348,12 @@ pub async fn check(on: OnConnection, context: &mut Context) -> Result<Status, Cl
     let host = context.host().await?;
     let report = host.check(&connection, None).await?;
     let good = report.findings.iter().all(|finding| finding.standing != Standing::Failed);
-    context.store().await?.keep_domains(&connection, &report.verified_domains).await?;
+    if !report.verified_domains.is_empty() {
+        let store = context.store().await?;
+        let new = report.verified_domains.iter().filter(|domain| !connection.domains.contains(domain));
+        unshared(&store, &connection, &new.cloned().collect::<Vec<_>>()).await?;
+        store.keep_domains(&connection, &report.verified_domains).await?;
+    }
     if context.console.is_json() {
         let mut value = report_json(&report);
         if let Some(value) = value.as_object_mut() {

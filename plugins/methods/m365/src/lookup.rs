@@ -1,13 +1,18 @@
 //! Single objects by id, 20 in one request.
 
-use crate::answer::object;
+use crate::answer::{self, object};
 use crate::group::{self, Team};
-use crate::outside::{Failure, Outside, Request};
+use crate::outside::{Failure, Link, Outside, Place, Request};
 use crate::paths;
 use crate::refused::{is_not_found, words};
 use crate::user::Person;
 use serde::de::DeserializeOwned;
-use usher_plugin::{Change, Fault, ObjectRef, Presence};
+use usher_plugin::{Change, Fault, MemberKind, MemberSlice, ObjectRef, Presence};
+
+/// The most members that Graph gives at once.
+pub const TOP: u32 = 999;
+/// Members in one answer, of all its groups together: what fits a call.
+const MEMBERS: usize = 10_000;
 
 /// What became of an object.
 pub enum Found<T> {
@@ -77,7 +82,7 @@ pub fn presences(
         }
     }
     let mut users = people(outside, &users, select, managers)?.into_iter();
-    let mut groups = teams(outside, &groups)?.into_iter();
+    let mut groups = with_members(outside, &groups)?.into_iter();
     let nothing = || Presence::Unknown("Graph gave no answer".to_owned());
     Ok(refs
         .iter()
@@ -85,11 +90,59 @@ pub fn presences(
             ObjectRef::User(_) => users
                 .next()
                 .map_or_else(nothing, |found| presence(found, |person| Change::User(person.whole()))),
-            ObjectRef::Group(_) => groups
-                .next()
-                .map_or_else(nothing, |found| presence(found, |team| Change::Group(team.whole()))),
+            ObjectRef::Group(_) => groups.next().unwrap_or_else(nothing),
         })
         .collect())
+}
+
+/// Groups by id with their whole lists of members: who is asked for may be somebody whose list was never read.
+fn with_members(outside: &mut impl Outside, ids: &[&str]) -> Result<Vec<Presence>, Fault> {
+    let mut room = MEMBERS;
+    let mut presences = Vec::with_capacity(ids.len());
+    for (id, found) in ids.iter().zip(teams(outside, ids)?) {
+        let team = match found {
+            Found::Here(team) => team,
+            other => {
+                presences.push(presence(other, |team| Change::Group(team.whole())));
+                continue;
+            }
+        };
+        presences.push(match members(outside, id, room)? {
+            Ok(members) => {
+                room -= members.len();
+                let slice = MemberSlice { group: (*id).to_owned(), members, last: true };
+                Presence::Here(vec![Change::Group(team.whole()), Change::Members(slice)])
+            }
+            Err(why) => Presence::Unknown(why),
+        });
+    }
+    Ok(presences)
+}
+
+/// All direct members of a group, if there are no more of them than there is room for; else why they aren't given.
+fn members(
+    outside: &mut impl Outside,
+    id: &str,
+    room: usize,
+) -> Result<Result<Vec<(String, MemberKind)>, String>, Fault> {
+    let mut place = Some(Place::First(Request { path: paths::members(id, "id", TOP), eventual: false }));
+    let mut members = Vec::new();
+    while let Some(at) = place.take() {
+        let page = match outside.get(&at) {
+            Ok(page) => page,
+            Err(Failure::Refused(refusal)) => return Ok(Err(words(&refusal))),
+            Err(Failure::Failed(fault)) => return Err(fault),
+        };
+        let (found, _) = answer::members(&page.body)?;
+        members.extend(found.into_iter().map(|member| (member.id, member.kind)));
+        if members.len() > room {
+            return Ok(Err(format!("its list of members is too long to be read beside others: {room} fit")));
+        }
+        if let Link::Next(link) = page.link {
+            place = Some(Place::At(link));
+        }
+    }
+    Ok(Ok(members))
 }
 
 fn presence<T>(found: Found<T>, change: impl FnOnce(T) -> Change) -> Presence {

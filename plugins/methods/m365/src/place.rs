@@ -70,6 +70,8 @@ pub struct Walk {
     pub large: Vec<String>,
     /// Where the first of `large` is.
     pub at: Option<String>,
+    /// Those of which something couldn't be read, and so perhaps some members.
+    pub unlisted: Vec<String>,
 }
 
 impl Walk {
@@ -96,8 +98,6 @@ pub struct State {
     pub groups_next: bool,
     /// Groups that are listed.
     pub walk: Walk,
-    /// Groups of which a record couldn't be read, and so perhaps some members.
-    pub unlisted: Vec<String>,
     counted: Counted,
     /// Pages given so far: no two tokens are alike.
     pub pages: u32,
@@ -112,7 +112,6 @@ impl State {
             groups,
             groups_next: true,
             walk: Walk::default(),
-            unlisted: Vec::new(),
             counted: Counted::default(),
             pages: 0,
         }

@@ -5,7 +5,7 @@
 
 use crate::answer::{self, Record};
 use crate::group::{self, Member, Team};
-use crate::lookup::{self, Found};
+use crate::lookup::{self, Found, TOP};
 use crate::outside::{Failure, Link, Outside, Place, Request};
 use crate::paths;
 use crate::place::{Chain, Cursor, State, Walk, Way};
@@ -24,8 +24,6 @@ const CHANGES: usize = 1_000;
 const MEMBERS: usize = 5_000;
 /// Groups that are walked at once: what one `$batch` holds.
 const GROUPS: usize = 20;
-/// The most members that Graph gives at once.
-const TOP: u32 = 999;
 
 /// What the method knows of its settings and scope.
 #[derive(Clone, Debug)]
@@ -128,7 +126,7 @@ impl Reading {
         let mut counts = self.state.counts();
         let mut changes = match self.state.way {
             Way::Changes => self.changed(outside, terms, items)?,
-            Way::Everyone | Way::Chosen => handed_over(&mut self.seen, outside, items, &mut counts)?,
+            Way::Everyone | Way::Chosen => handed_over(&mut self.seen, outside, terms, items, &mut counts)?,
         };
         self.state.count(counts);
         if self.backlog.is_empty() {
@@ -148,7 +146,7 @@ impl Reading {
             Way::Everyone | Way::Chosen => Coverage::Everything(self.state.counts()),
         };
         if self.state.way == Way::Everyone && self.state.groups != Chain::Off {
-            changes.push(Change::ListsEnd(self.state.unlisted.clone()));
+            changes.push(Change::ListsEnd(self.state.walk.unlisted.clone()));
         }
         let seal = Seal { covers, cursor: Some(Cursor::after(&self.state)?) };
         Ok(Page { changes, next: Next::End(seal), expected: None })
@@ -210,7 +208,7 @@ impl Reading {
         let page = outside.get(place).map_err(|failure| fault_in_chain(failure, self.lost()))?;
         let mut teams = answer::teams(&page.body)?;
         if self.state.way == Way::Changes && terms.scope.chosen.is_some() {
-            self.keep_known(outside, &mut teams)?;
+            self.keep_known(outside, terms, &mut teams)?;
         }
         for mut team in teams {
             let (mut members, mut group) = (Vec::new(), String::new());
@@ -218,8 +216,11 @@ impl Reading {
                 members = team.take_members();
                 group = team.id();
             }
-            if let Err(BadRecord { what: Some(ObjectRef::Group(id)), .. }) = &team {
-                self.state.unlisted.push(id.clone());
+            // Its members can't be read either: they are listed when the round is over.
+            if let Err(BadRecord { what: Some(ObjectRef::Group(id)), .. }) = &team
+                && !self.state.walk.waiting.contains(id)
+            {
+                self.state.walk.waiting.push(id.clone());
             }
             self.backlog.push_back(Item::Team(team));
             if self.state.way == Way::Changes {
@@ -235,7 +236,12 @@ impl Reading {
     }
 
     /// Of a delta query over all groups only those matter that the host has, and what is nested in them for the first time is walked.
-    fn keep_known(&mut self, outside: &mut impl Outside, teams: &mut Vec<Record<Team>>) -> Result<(), Fault> {
+    fn keep_known(
+        &mut self,
+        outside: &mut impl Outside,
+        terms: &Terms,
+        teams: &mut Vec<Record<Team>>,
+    ) -> Result<(), Fault> {
         let refs: Vec<_> = teams
             .iter()
             .map(|team| match team {
@@ -246,13 +252,25 @@ impl Reading {
         let asked: Vec<_> = refs.iter().flatten().cloned().collect();
         let known = if asked.is_empty() { Vec::new() } else { outside.known(&asked)? };
         let mut known = known.into_iter();
-        let mut keep = refs.iter().map(|what| what.is_none() || known.next() == Some(true));
+        let keep: Vec<_> = refs.iter().map(|what| what.is_none() || known.next() == Some(true)).collect();
+        // A chosen one that the host hasn't is there again: with everybody in it.
+        let chosen: BTreeSet<_> =
+            terms.scope.chosen.iter().flatten().map(|id| id.to_ascii_lowercase()).collect();
+        let back: BTreeSet<_> = teams
+            .iter()
+            .zip(&keep)
+            .filter(|(_, keep)| !**keep)
+            .filter_map(|(team, _)| team.as_ref().ok())
+            .filter(|team| !team.is_removed() && chosen.contains(&team.id()))
+            .map(Team::id)
+            .collect();
+        let mut keep = keep.into_iter();
         teams.retain(|_| keep.next().unwrap_or(true));
         let nested = teams.iter().flatten().flat_map(|team| {
             let added = team.members().filter(|member| member.kind == MemberKind::Group && !member.removed);
             added.map(|member| member.id).collect::<Vec<_>>()
         });
-        let nested: BTreeSet<_> = nested.collect();
+        let nested: BTreeSet<_> = nested.chain(back).collect();
         let new = self.not_walked(outside, nested)?;
         self.state.walk.waiting.extend(new);
         Ok(())
@@ -306,19 +324,37 @@ impl Reading {
         let requests: Vec<_> = paths.map(|path| Request { path, eventual: false }).collect();
         let mut answers = outside.batch(&requests)?;
         let lists = answers.split_off(now.len().min(answers.len()));
-        let (mut nested, mut large) = (BTreeSet::new(), Vec::new());
+        let (mut nested, mut large, mut unlisted) = (BTreeSet::new(), Vec::new(), Vec::new());
         for ((id, answer), list) in now.iter().zip(answers).zip(lists) {
-            let team: Team = match answer {
-                Ok(body) => answer::object(&body, "group")?,
+            let read = match answer {
+                Ok(body) => answer::object::<Team>(&body, "group"),
                 // Passed over: whether it is gone, the host asks.
-                Err(Failure::Refused(refusal)) if is_not_found(&refusal) => continue,
+                Err(Failure::Refused(refusal)) if is_not_found(&refusal) => {
+                    unlisted.push(id.clone());
+                    continue;
+                }
                 Err(failure) => return Err(fault(failure)),
             };
             let list = match list {
                 Ok(list) => list,
                 // It went between the two.
-                Err(Failure::Refused(refusal)) if is_not_found(&refusal) => continue,
+                Err(Failure::Refused(refusal)) if is_not_found(&refusal) => {
+                    unlisted.push(id.clone());
+                    continue;
+                }
                 Err(failure) => return Err(fault(failure)),
+            };
+            let both = read.and_then(|team| Ok((team, answer::members(&list)?)));
+            let (team, (members, more)) = match both {
+                Ok(both) => both,
+                Err(Fault::Source(why)) => {
+                    let what = Some(ObjectRef::Group(id.clone()));
+                    let bad = BadRecord { what, place: format!("group {id}"), why };
+                    self.backlog.push_back(Item::Team(Err(bad)));
+                    unlisted.push(id.clone());
+                    continue;
+                }
+                Err(other) => return Err(other),
             };
             // What lies below a group of a type that doesn't come in, doesn't either.
             let admitted = terms.scope.admits(team.kind());
@@ -326,7 +362,6 @@ impl Reading {
             if !admitted {
                 continue;
             }
-            let (members, more) = answer::members(&list)?;
             if more {
                 large.push(id.clone());
                 continue;
@@ -338,6 +373,7 @@ impl Reading {
         walk.waiting.extend(self.not_walked(outside, nested)?);
         walk.now.clear();
         walk.large = large;
+        walk.unlisted.extend(unlisted);
         self.step = Some(Step::Walk(walk));
         Ok(())
     }
@@ -350,7 +386,11 @@ impl Reading {
             Some(link) => Place::At(link.clone()),
             None => Place::First(Request { path: paths::members(&id, "id", TOP), eventual: false }),
         };
-        let page = outside.get(&place).map_err(|failure| fault_in_chain(failure, self.lost()))?;
+        let page = match outside.get(&place) {
+            // It went while it was listed: begun again, the walk passes it over.
+            Err(Failure::Refused(refusal)) if is_not_found(&refusal) => return Err(self.lost()),
+            page => page.map_err(|failure| fault_in_chain(failure, self.lost()))?,
+        };
         let (members, _) = answer::members(&page.body)?;
         let nested = groups_among(&members).collect();
         walk.waiting.extend(self.not_walked(outside, nested)?);
@@ -457,6 +497,7 @@ fn known_people(outside: &mut impl Outside, items: Vec<Item>) -> Result<Vec<Item
 fn handed_over(
     seen: &mut Seen,
     outside: &mut impl Outside,
+    terms: &Terms,
     items: Vec<Item>,
     counts: &mut Counts,
 ) -> Result<Vec<Change>, Fault> {
@@ -504,7 +545,7 @@ fn handed_over(
             });
         }
         if let Some(item) = back {
-            changes.extend(taken_back(seen, outside, item, counts)?);
+            changes.extend(taken_back(seen, outside, terms, item, counts)?);
         }
     }
     Ok(changes)
@@ -528,6 +569,7 @@ fn memberships(item: &Item) -> Vec<Membership> {
 fn taken_back(
     seen: &mut Seen,
     outside: &mut impl Outside,
+    terms: &Terms,
     item: Item,
     counts: &mut Counts,
 ) -> Result<Option<Change>, Fault> {
@@ -542,8 +584,28 @@ fn taken_back(
         Item::Person(Err(_)) | Item::Team(Err(_)) | Item::Walked(_) | Item::Members(_) => None,
     };
     let Some(what) = what else { return Ok(None) };
-    let was = seen.takes_back(outside, &what, counts)?;
-    Ok(was.then_some(Change::TakenBack(what)))
+    // The round has no order: what it says is removed may have come back before. What isn't handed over yet will be, if it is there.
+    if seen.has(outside, std::slice::from_ref(&what))?.first() != Some(&true) {
+        return Ok(None);
+    }
+    let change = match settled_one(outside, terms, &what)? {
+        Change::UserGone(_) | Change::GroupGone(_) => {
+            seen.takes_back(outside, &what, counts)?;
+            Change::TakenBack(what)
+        }
+        other => other,
+    };
+    Ok(Some(change))
+}
+
+fn settled_one(outside: &mut impl Outside, terms: &Terms, what: &ObjectRef) -> Result<Change, Fault> {
+    let (mut users, mut groups) = (BTreeSet::new(), BTreeSet::new());
+    match what {
+        ObjectRef::User(id) => users.insert(id.clone()),
+        ObjectRef::Group(id) => groups.insert(id.clone()),
+    };
+    let change = settled(outside, terms, &users, &groups)?.pop();
+    change.ok_or_else(|| Fault::Source("Graph gave no answer".to_owned()))
 }
 
 fn changed_member(group: &str, member: Member) -> Item {

@@ -21,9 +21,9 @@ pub fn is_expired(refusal: &Refusal) -> bool {
         || (refusal.status == 400 && EXPIRED.iter().any(|expired| refusal.code.eq_ignore_ascii_case(expired)))
 }
 
-/// Whether it means that the object isn't there.
+/// Whether it means that the object isn't there: the directory's own word for it, and not some gateway's 404.
 pub fn is_not_found(refusal: &Refusal) -> bool {
-    refusal.status == 404
+    refusal.status == 404 && refusal.code.eq_ignore_ascii_case("Request_ResourceNotFound")
 }
 
 /// In words.

@@ -64,14 +64,26 @@ fn a_large_page_of_graph_is_several_of_ours() {
 }
 
 #[test]
-fn f34_a_record_that_cant_be_read_keeps_its_group_s_list_open() {
-    let graph = Graph::default()
-        .page("/users/delta", json!([user("ann")]), "users?deltatoken=1")
-        .page("/groups/delta", json!([group("g", ["ann"]), group("h", [])]), "groups2")
-        .page("groups2", json!([{ "id": "G", "displayName": 5 }]), "groups?deltatoken=1")
+fn f34_of_a_record_that_cant_be_read_the_group_is_listed_anew() {
+    let broken = || {
+        Graph::default()
+            .page("/users/delta", json!([user("ann")]), "users?deltatoken=1")
+            .page("/groups/delta", json!([group("g", ["ann"]), group("h", [])]), "groups2")
+            .page("groups2", json!([{ "id": "G", "displayName": 5 }]), "groups?deltatoken=1")
+    };
+    // What it said of its members is read by itself; where that can't be, nobody is missing for being passed over.
+    let graph = broken()
+        .object("/groups/g", group("g", []))
+        .page("/groups/g/members", json!([member("ann", "user"), member("bob", "user")]), "")
         .shared();
     read(&graph, &full(), Position::Fresh, 100).unwrap();
-    assert_eq!(graph.0.borrow().staged.whole.iter().collect::<Vec<_>>(), ["h"]);
+    assert_eq!(graph.0.borrow().staged.whole.iter().collect::<Vec<_>>(), ["g", "h"]);
+    assert_eq!(graph.0.borrow().staged.members.len(), 2);
+    for graph in [broken(), broken().object("/groups/g", json!({ "id": "g", "displayName": 5 }))] {
+        let graph = graph.page("/groups/g/members", json!([]), "").shared();
+        read(&graph, &full(), Position::Fresh, 100).unwrap();
+        assert_eq!(graph.0.borrow().staged.whole.iter().collect::<Vec<_>>(), ["h"]);
+    }
 }
 
 #[test]
@@ -221,4 +233,31 @@ fn f15_chosen_groups_by_delta_take_what_the_host_has_and_walk_what_is_nested_ane
         assert_eq!(graph.staged.whole.iter().collect::<Vec<_>>(), ["new"]);
         assert!(!graph.asked.iter().any(|path| path.starts_with("/groups/eng")), "{:?}", graph.asked);
     }
+}
+
+#[test]
+fn f15_a_chosen_group_that_is_there_again_is_walked() {
+    let graph = Graph::default()
+        .page("u", json!([]), "users?deltatoken=2")
+        .page("g", json!([{ "id": "ROOT", "displayName": "root" }, { "id": "far" }]), "groups?deltatoken=2")
+        .object("/groups/root", group("root", []))
+        .page("/groups/root/members", json!([member("zoe", "user")]), "")
+        .shared();
+    let cursor = r#"{"users":"u","groups":"g"}"#.to_owned();
+    read(&graph, &chosen(&["root"]), Position::Since(cursor), 100).unwrap();
+    let graph = graph.0.borrow();
+    assert_eq!(graph.staged.groups.iter().collect::<Vec<_>>(), ["root"]);
+    assert_eq!(graph.staged.members.len(), 1);
+}
+
+#[test]
+fn a_large_group_that_goes_while_it_is_listed_begins_the_walk_again() {
+    let mut many = Graph::default()
+        .page("/users/delta", json!([]), "users?deltatoken=1")
+        .page("/groups/delta", json!([]), "groups?deltatoken=1")
+        .object("/groups/big", group("big", []))
+        .page("/groups/big/members", json!([member("a", "user")]), "big2");
+    many.refusals.insert("big2".into(), (404, "Request_ResourceNotFound"));
+    let lost = read(&many.shared(), &chosen(&["big"]), Position::Fresh, 100);
+    assert!(matches!(lost, Err(Fault::ResumeLost)));
 }
