@@ -66,7 +66,7 @@ const NUMBERS = [
   [/^client not found/, 700016, 'unauthorized_client', 400],
   [/^invalid secret provided/, 7000215],
   [/does not match the registered client authentication method/, 7000218],
-  [/^could not authenticate the client - its client secret is expired/, 7000222],
+  [/client_secret expired at/, 7000222],
   [/jwt expired|^exp|must only be used once|not active yet/i, 700024],
   [/audience/, 700023],
   [/^refresh token already used/, 70000],
