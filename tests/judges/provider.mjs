@@ -77,7 +77,7 @@ const NUMBERS = [
 ];
 const BY_ERROR = {
   authorization_pending: [70016],
-  expired_token: [70020],
+  expired_token: [70019],
   access_denied: [70018, 'authorization_declined'],
   invalid_client: [700027],
   invalid_grant: [70000],
@@ -249,7 +249,7 @@ async function posted(request) {
   return new URLSearchParams(Buffer.concat(parts).toString());
 }
 
-const DECLINED = 'AADSTS65004: User declined to consent to access the app.';
+const DECLINED = 'AADSTS65004: Whoever was asked has not agreed.';
 
 async function interaction(request, response) {
   const { uid, params, grantId } = await provider.interactionDetails(request, response);
@@ -304,7 +304,7 @@ async function handle(request, response) {
     }
     // A tenant goes by its id and by its domain.
     if (![tenant, domain].includes(first.toLowerCase())) {
-      const body = refusal({ get: () => '' }, 90002, 'invalid_tenant', 'There is no such tenant.');
+      const body = refusal({ get: () => '' }, 90002, 'invalid_request', 'There is no such tenant.');
       return response.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     }
     request.url = root + request.url.slice(first.length + 1);
