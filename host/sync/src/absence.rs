@@ -21,10 +21,10 @@ const NOT_FOUND: &str = "the source named it, and didn't find it when it was ask
 /// Whether it is stored already that nothing is known of a record.
 #[derive(Clone, Copy)]
 enum Doubt {
-    IsNew,
-    IsKnown,
+    New,
+    Known,
     /// The source itself named the record in this read: that it isn't there may only mean that not all of the source has heard of it.
-    IsNamed,
+    Named,
 }
 
 /// Proves what is absent, and fetches what the read named without describing it.
@@ -93,7 +93,7 @@ impl Prover<'_> {
                 .map(|row| user_ref(&row.id))
                 .collect();
             if !wanted.is_empty() {
-                self.ask(wanted, Doubt::IsNew).await?;
+                self.ask(wanted, Doubt::New).await?;
             }
         }
         self.sealed.recount(&self.host.store).await
@@ -109,7 +109,7 @@ impl Prover<'_> {
                 break;
             }
             asked += missing.len() as u64;
-            unknown += self.ask(missing.iter().map(|id| user_ref(id)).collect(), Doubt::IsNew).await?;
+            unknown += self.ask(missing.iter().map(|id| user_ref(id)).collect(), Doubt::New).await?;
             self.progress.at(Phase::Confirm, asked, None);
         }
         loop {
@@ -118,7 +118,7 @@ impl Prover<'_> {
                 break;
             }
             asked += missing.len() as u64;
-            unknown += self.ask(missing.iter().map(|id| group_ref(id)).collect(), Doubt::IsNew).await?;
+            unknown += self.ask(missing.iter().map(|id| group_ref(id)).collect(), Doubt::New).await?;
             self.progress.at(Phase::Confirm, asked, None);
         }
         if unknown > 0 {
@@ -138,14 +138,14 @@ impl Prover<'_> {
             if without.is_empty() {
                 break;
             }
-            unknown += self.ask(references(without), Doubt::IsNamed).await?;
+            unknown += self.ask(references(without), Doubt::Named).await?;
         }
         loop {
             let members = self.host.store.undescribed_members(read, BATCH).await?;
             if members.is_empty() {
                 break;
             }
-            unknown += self.ask(references(members), Doubt::IsNamed).await?;
+            unknown += self.ask(references(members), Doubt::Named).await?;
         }
         // A full read speaks of everything; an incremental one passes over what it could not read before.
         if read.incremental {
@@ -154,7 +154,7 @@ impl Prover<'_> {
                 if unread.is_empty() {
                     break;
                 }
-                self.ask(references(unread), Doubt::IsKnown).await?;
+                self.ask(references(unread), Doubt::Known).await?;
             }
         }
         if unknown > 0 {
@@ -194,10 +194,10 @@ impl Prover<'_> {
         for (what, answer) in refs.iter().zip(answers) {
             // Of whom nothing is known, what is stored stays as it is: quarantined, so that he is asked for again.
             let (op, why) = match (&answer, doubt) {
-                (Presence::Gone, Doubt::IsNamed) => (3, Some(NOT_FOUND)),
+                (Presence::Gone, Doubt::Named) => (3, Some(NOT_FOUND)),
                 (Presence::Gone, _) => (2, None),
-                (Presence::Unknown(why), Doubt::IsNew | Doubt::IsNamed) => (3, Some(why.as_str())),
-                (Presence::Unknown(_), Doubt::IsKnown) | (Presence::Here(_), _) => (0, None),
+                (Presence::Unknown(why), Doubt::New | Doubt::Named) => (3, Some(why.as_str())),
+                (Presence::Unknown(_), Doubt::Known) | (Presence::Here(_), _) => (0, None),
             };
             unknown += u64::from(matches!(answer, Presence::Unknown(_)));
             match what {
