@@ -223,21 +223,25 @@ impl Store {
         but: (i64, i64),
         domains: &[String],
     ) -> Result<Option<(String, String, String)>, StoreError> {
-        let row = self
+        let rows = self
             .query(
-                "SELECT d.value, t.name, c.name FROM connections c CROSS JOIN json_each(c.domains) d
-                 JOIN tenants t ON t.id = c.tenant
+                "SELECT c.domains, t.name, c.name FROM connections c JOIN tenants t ON t.id = c.tenant
                  WHERE c.method = $1 AND c.state NOT IN ('configured', 'disabled') AND NOT (c.tenant = $2 AND c.id = $3)
-                   AND d.value IN (SELECT value FROM json_each($4))
-                 ORDER BY c.created_at, d.value LIMIT 1",
+                   AND c.domains <> '[]'
+                 ORDER BY c.created_at, c.tenant, c.id",
             )
             .bind(method)
             .bind(but.0)
             .bind(but.1)
-            .bind(crate::database::rows(&domains)?)
-            .fetch_optional(self.pool())
+            .fetch_all(self.pool())
             .await?;
-        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).transpose()
+        for row in rows {
+            let held: Vec<String> = document(&row.try_get::<String, _>(0)?, "domain")?;
+            if let Some(domain) = held.into_iter().find(|domain| domains.contains(domain)) {
+                return Ok(Some((domain, row.try_get(1)?, row.try_get(2)?)));
+            }
+        }
+        Ok(None)
     }
 
     /// Moves a connection from one state to another, if it is in the one.
