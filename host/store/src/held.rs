@@ -80,9 +80,9 @@ impl Store {
         let row = self
             .query(
                 "SELECT json_group_array(json_array(s.group_id, s.member_id, s.kind)) FROM json_each($3) j
-                 CROSS JOIN staged_members s ON s.tenant = $1 AND s.read = $2 AND s.group_id = j.value->>0
-                     AND s.member_id = j.value->>1 AND s.kind = j.value->>2
-                 WHERE s.op <> 2",
+                 CROSS JOIN staged_members s
+                 WHERE s.tenant = $1 AND s.read = $2 AND s.group_id = j.value->>0
+                     AND s.member_id = j.value->>1 AND s.kind = j.value->>2 AND s.op <> 2",
             )
             .bind(of.tenant)
             .bind(of.read)
