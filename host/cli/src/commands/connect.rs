@@ -273,10 +273,10 @@ async fn unshared(store: &Store, candidate: &Connection, domains: &[String]) -> 
         status: Status::Usage,
         class: "domain_connected".to_owned(),
         message: format!(
-            "{domain} is connected already, by {name} of the tenant {tenant}; nothing was saved"
+            "{domain} is connected already, by {name} of the tenant {tenant}; nothing was changed"
         ),
         advice: Some(format!(
-            "change that connection, or disconnect it (`usher --tenant {tenant} disconnect {name}`); with --share-domain both are connected"
+            "change that connection, or disconnect it (`usher --tenant {tenant} disconnect {name}`); with `usher connect … --share-domain` both are connected"
         )),
     })
 }
