@@ -278,3 +278,41 @@ async fn only_a_full_read_can_take_back() {
     }
     assert_eq!(source.people().await, ["ann", "bob", "cat"]);
 }
+
+/// Whom a group lists, and whom the source doesn't find however often it is asked, is a member the day that he is described.
+#[tokio::test]
+async fn f34_who_is_found_late_is_in_the_groups_that_listed_him() {
+    let directory = Directory::new().await;
+    let group = |cursor: &str| {
+        let mut script = Script::full(vec![
+            Group::new("g").named("G").into(),
+            Group::new("h").named("H").into(),
+            person("ann").into(),
+            member("g", "ann"),
+            member("g", "bob"),
+            Membership::group("g", "i").into(),
+        ]);
+        script.fresh.cursor = Some(cursor.into());
+        script
+    };
+    let found = Read::of(vec![person("bob").into(), Group::new("i").named("I").into()]).cursor("9");
+    for asked_in_full in [true, false] {
+        let source = directory.scripted(&format!("t{asked_in_full}"), &group("1")).await;
+        let report = source.sync().await;
+        assert_eq!((report.users.quarantined, report.groups.quarantined), (1, 1), "{report:#?}");
+        let again =
+            if asked_in_full { group("2") } else { group("1").since("1", Read::of(vec![]).cursor("2")) };
+        let report = source.takes(&again).await;
+        assert_eq!((report.users.quarantined, removals(&report)), (0, 0), "asked again: {report:#?}");
+        let report = source
+            .takes(&group("9").since("2", found.clone()).since("9", Read::of(vec![]).cursor("9")))
+            .await;
+        assert_eq!(
+            (report.users.created, report.groups.created, report.memberships.added),
+            (1, 1, 2),
+            "{report:#?}"
+        );
+        assert_eq!(source.members("G").await, ["I", "ann", "bob"]);
+        assert_eq!(source.plan().await.result, RunResult::Unchanged);
+    }
+}

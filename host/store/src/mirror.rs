@@ -239,7 +239,9 @@ impl Store {
         .await
     }
 
-    /// After the seal of any read: who isn't in a group's whole list has left it, and what is gone takes its memberships with it.
+    /// After the seal of any read: who isn't in a group's whole list has left it, and what is gone takes its memberships with it. Not so
+    /// who was asked for (`place`) and was never described: groups list him all the same, and if he is described one day, no incremental read
+    /// will say so again.
     pub async fn settle_members(&self, lease: Lease, read: Read) -> Result<(), StoreError> {
         self.change(lease, read, &[
             "INSERT INTO staged_members (tenant, read, group_id, member_id, kind, op)
@@ -252,11 +254,15 @@ impl Store {
              SELECT $1, $2, m.group_id, m.member_id, m.kind, 2
              FROM staged_users g CROSS JOIN mirror_members m
              WHERE m.tenant = $1 AND m.connection = $3 AND m.member_id = g.source_id AND m.kind = 'user' AND g.tenant = $1 AND g.read = $2 AND g.op = 2
+               AND NOT (g.place IS NOT NULL AND EXISTS (SELECT 1 FROM mirror_users d
+                   WHERE d.tenant = $1 AND d.connection = $3 AND d.source_id = g.source_id AND d.hash IS NULL))
              ON CONFLICT (tenant, read, group_id, member_id, kind) DO UPDATE SET op = 2",
             "INSERT INTO staged_members (tenant, read, group_id, member_id, kind, op)
              SELECT $1, $2, m.group_id, m.member_id, m.kind, 2
              FROM staged_groups g CROSS JOIN mirror_members m
              WHERE m.tenant = $1 AND m.connection = $3 AND m.member_id = g.source_id AND m.kind = 'group' AND g.tenant = $1 AND g.read = $2 AND g.op = 2
+               AND NOT (g.place IS NOT NULL AND EXISTS (SELECT 1 FROM mirror_groups d
+                   WHERE d.tenant = $1 AND d.connection = $3 AND d.source_id = g.source_id AND d.hash IS NULL))
              ON CONFLICT (tenant, read, group_id, member_id, kind) DO UPDATE SET op = 2",
             "INSERT INTO staged_members (tenant, read, group_id, member_id, kind, op)
              SELECT $1, $2, m.group_id, m.member_id, m.kind, 2

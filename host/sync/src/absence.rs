@@ -189,7 +189,7 @@ impl Prover<'_> {
             key: None,
             manager: None,
             problem: why.map(|why| crate::stage::problem("quarantined", why)),
-            place: why.map(|_| "lookup".to_owned()),
+            place: (op != 0).then(|| "lookup".to_owned()),
         };
         for (what, answer) in refs.iter().zip(answers) {
             // Of whom nothing is known, what is stored stays as it is: quarantined, so that he is asked for again.
