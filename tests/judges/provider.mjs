@@ -1,13 +1,13 @@
 // An identity provider that has Microsoft Entra's addresses, answers and errors around a real one (`oidc-provider`).
 //
-//     node provider.mjs <<< '{ "node_modules": …, "tenant": …, "domain": …, "clients": […], "users": […], "tls": … }'
+//     node provider.mjs <<< '{ "node_modules": …, "tenant": …, "domain": …, "graph": …, "clients": […], "users": […], "tls": … }'
 //
 // The first line of its input says what it knows; it prints a line of JSON with its addresses when it is there, and ends when its input does.
 // What OAuth and OpenID Connect decide, the real provider decides: clients and their proofs, codes, PKCE, devices, refresh tokens that rotate and
 // take their family with them when one is used twice, signatures. What is Entra's own is added here: addresses by tenant, resource
 // and claims of access tokens, numbers (`AADSTS…`) and ids of errors, an administrator's consent.
 //
-// `GET /harness/seen` lists the requests for tokens: what was asked, by whom, and the number of the refusal, if it was one.
+// `GET /harness/forget/ACCOUNT` deletes an account. `GET /harness/seen` lists the requests for tokens: what was asked, by whom, and the number of the refusal, if it was one.
 
 import { X509Certificate, createHash, generateKeyPairSync, randomUUID } from 'node:crypto';
 import http from 'node:http';
@@ -18,7 +18,7 @@ import { pathToFileURL } from 'node:url';
 
 const lines = createInterface({ input: process.stdin });
 const input = lines[Symbol.asyncIterator]();
-const { node_modules, tenant, domain, clients, users, tls } = JSON.parse((await input.next()).value);
+const { node_modules, tenant, domain, graph: GRAPH, clients, users, tls } = JSON.parse((await input.next()).value);
 const { Provider, errors, interactionPolicy } = await import(
   pathToFileURL(createRequire(`${node_modules}/`).resolve('oidc-provider')).href
 );
@@ -26,8 +26,9 @@ const { Provider, errors, interactionPolicy } = await import(
 // It says on its output that it should be configured for a production that it will never see.
 console.info = console.warn = () => {};
 
-const GRAPH = 'https://graph.microsoft.com';
 const DEFAULT = `${GRAPH}/.default`;
+// What an account may read of itself: who consents for an application signs in for this.
+const ONESELF = `${GRAPH}/User.Read`;
 const LASTS = 3599;
 const root = `/${tenant}`;
 const seen = [];
@@ -71,6 +72,7 @@ const NUMBERS = [
   [/audience/, 700023],
   [/^refresh token already used/, 70000],
   [/^refresh token is expired/, 700082],
+  [/account not found/, 500341],
   [/^refresh token not found|^grant (is )?(not found|expired)/, 50173],
   [/^authorization code (already consumed|not found|is expired)/, 54005],
   [/PKCE|code_verifier/, 501481],
@@ -109,6 +111,9 @@ function refuse(ctx) {
 
 const base64url = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
+// What was asked for by name, or all that was consented to.
+const granted = (known, scope) => (scope.split(' ').includes(ONESELF) ? ['User.Read'] : known.scopes ?? []);
+
 function grantTo(ctx) {
   const account = ctx.oidc.entities.Account;
   ctx.body.ext_expires_in = ctx.body.expires_in;
@@ -116,7 +121,7 @@ function grantTo(ctx) {
     delete ctx.body.scope;
     return;
   }
-  const { scopes = [] } = client(ctx.oidc.client.clientId);
+  const scopes = granted(client(ctx.oidc.client.clientId), ctx.body.scope ?? '');
   ctx.body.scope = ['openid', 'profile', ...scopes.map((scope) => `${GRAPH}/${scope}`), DEFAULT].join(' ');
   // What Microsoft's libraries name the account by.
   if (ctx.state.client_info) {
@@ -130,7 +135,7 @@ function accessToken(ctx, token, parts) {
   const claims = { tid: tenant, appid: token.clientId, ver: '1.0', idtyp: token.accountId ? 'user' : 'app' };
   if (token.accountId) {
     const { oid, name } = user(token.accountId);
-    Object.assign(claims, { oid, upn: name, scp: (known.scopes ?? []).join(' ') });
+    Object.assign(claims, { oid, upn: name, scp: granted(known, token.scope ?? '').join(' ') });
   } else {
     Object.assign(claims, { oid: known.principal, roles: known.consented ? known.roles ?? [] : [] });
   }
@@ -200,7 +205,7 @@ const provider = new Provider(`${address}${root}/v2.0`, {
       defaultResource: () => GRAPH,
       useGrantedResource: () => true,
       getResourceServerInfo: () => ({
-        scope: DEFAULT,
+        scope: `${DEFAULT} ${ONESELF}`,
         audience: GRAPH,
         accessTokenTTL: LASTS,
         accessTokenFormat: 'jwt',
@@ -263,7 +268,7 @@ async function interaction(request, response) {
   if (known === undefined) return page(response, 200, '<p>AADSTS50034: There is no such account here.</p>');
   const grant = grantId ? await provider.Grant.find(grantId) : new provider.Grant({ accountId: known.name, clientId: params.client_id });
   grant.addOIDCScope('openid profile offline_access');
-  grant.addResourceScope(GRAPH, DEFAULT);
+  grant.addResourceScope(GRAPH, `${DEFAULT} ${ONESELF}`);
   const consent = { grantId: await grant.save() };
   return provider.interactionFinished(request, response, { login: { accountId: known.name }, consent }, { mergeWithLastSubmission: false });
 }
@@ -290,6 +295,12 @@ async function adminConsent(request, response, url) {
   return response.writeHead(302, { location: to.href }).end();
 }
 
+// An account is deleted.
+function forget(name, response) {
+  users.splice(users.findIndex((known) => known.name === name), 1);
+  return response.writeHead(204).end();
+}
+
 // Dispatch
 
 const callback = provider.callback();
@@ -300,6 +311,7 @@ async function handle(request, response) {
     const [, first] = url.pathname.split('/');
     if (first === 'harness') {
       if (url.pathname === '/harness/seen') return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(seen));
+      if (url.pathname.startsWith('/harness/forget/')) return forget(url.pathname.split('/').pop(), response);
       return await interaction(request, response);
     }
     // A tenant goes by its id and by its domain.

@@ -5,8 +5,10 @@ use jiff::Span;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
+use tokio::sync::Notify;
 use usher_cli::{Console, usher};
 use usher_services::{Clock, FixedClock};
 
@@ -25,7 +27,39 @@ pub fn binary() -> PathBuf {
 }
 
 #[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+struct Written(Arc<Mutex<Vec<u8>>>, Arc<Notify>);
+
+/// What a command prints, while it runs.
+#[derive(Clone)]
+pub struct Heard([Written; 2]);
+
+impl Heard {
+    /// The first line that has this in it, when it is there.
+    pub async fn line(&self, part: &str) -> String {
+        loop {
+            // The notice of one who writes between looking and waiting is kept.
+            for written in &self.0 {
+                let bytes = written.0.lock().unwrap().clone();
+                let text = String::from_utf8_lossy(&bytes);
+                let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+                if let Some(line) = whole.lines().find(|line| line.contains(part)) {
+                    return line.to_owned();
+                }
+            }
+            let [out, err] = &self.0;
+            tokio::select! {
+                () = out.1.notified() => {}
+                () = err.1.notified() => {}
+            }
+        }
+    }
+
+    /// Adds what somebody saw elsewhere, to be looked at with the rest.
+    pub fn shown(&self, text: String) {
+        let [_, err] = &self.0;
+        err.0.lock().unwrap().extend_from_slice(text.as_bytes());
+    }
+}
 
 impl Written {
     fn take(&self) -> String {
@@ -36,6 +70,7 @@ impl Written {
 impl Write for Written {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
+        self.1.notify_one();
         Ok(bytes.len())
     }
 
@@ -168,12 +203,25 @@ impl Installation {
 
     /// Runs a command by another clock.
     pub async fn usher_by(&self, clock: Arc<dyn Clock>, words: &[&str]) -> Ran {
+        self.run(clock, words, async |_| {}).await
+    }
+
+    /// Runs a command, and does something meanwhile. If the command ends first, the rest of that isn't done.
+    pub async fn usher_while(&self, words: &[&str], during: impl AsyncFnOnce(Heard)) -> Ran {
+        self.run(self.clock.clone(), words, during).await
+    }
+
+    async fn run(&self, clock: Arc<dyn Clock>, words: &[&str], during: impl AsyncFnOnce(Heard)) -> Ran {
         let (out, err) = (Written::default(), Written::default());
         let console = Console::new(Box::new(out.clone()), Box::new(err.clone()), false, false);
         let mut line: Vec<std::ffi::OsString> = vec!["usher".into()];
         line.extend(self.everywhere().await.into_iter().map(Into::into));
         line.extend(words.iter().map(Into::into));
-        let status = usher(line, console, clock).await;
+        let mut running = pin!(usher(line, console, clock));
+        let status = tokio::select! {
+            status = &mut running => status,
+            () = during(Heard([out.clone(), err.clone()])) => running.await,
+        };
         Ran { command: words.join(" "), status, out: out.take(), err: err.take() }
     }
 

@@ -215,6 +215,7 @@ pub struct Given {
   group_types      all (default), security365, usecure, or types with commas between
   include_groups   whether groups come in (true)
   managers         whether managers come in (true)
+  guests           whether guests come in (true; from Microsoft 365: false)
   root             in the full scope: the group that paths start from
   grace_days       days between leaving and deletion (30)
   matching         a newcomer who may be somebody made by hand: ask (default), link, skip, fail
@@ -222,14 +223,17 @@ pub struct Given {
   guard_percent, guard_floor, guard_half_from    what holds a run (10, 10, 4)
   folders          folders below which its files may lie (the folders of the files given)
 
-The method's own settings: `usher plugin show csv`
+The method's own settings: `usher plugin show csv`, `usher plugin show m365`
 
 Examples:
+  usher connect m365 --set tenant_id=contoso.onmicrosoft.com --set client_id=APP --secret client_secret=env:SECRET
+  usher connect m365 --set tenant_id=contoso.onmicrosoft.com --set client_id=APP --set permission=delegated
+  usher connect m365 --reauthorise
   usher connect csv --set users=/srv/hr/users.csv
   usher connect csv --name hr --set users=people.csv --set mapping.id=\"Employee No\"
   usher connect csv --settings hr.toml --yes")]
 pub struct ConnectArgs {
-    /// The method: csv, or one added with `usher plugin add`
+    /// The method: csv, m365, or one added with `usher plugin add`
     pub method: String,
     /// What to call it (the method's name)
     #[arg(long, value_name = "NAME")]
@@ -240,6 +244,15 @@ pub struct ConnectArgs {
     /// A secret setting: from the environment, a file, or standard input
     #[arg(long, value_name = "KEY=env:NAME|@FILE|-")]
     pub secret: Vec<String>,
+    /// Sign in and consent again; everything else stays as it is
+    #[arg(long, visible_alias = "authorise")]
+    pub reauthorise: bool,
+    /// Sign in by a code at any browser, instead of one on this machine
+    #[arg(long)]
+    pub device: bool,
+    /// The port that a browser on this machine comes back to (any free one)
+    #[arg(long, value_name = "PORT", conflicts_with = "device")]
+    pub callback_port: Option<u16>,
     /// Connect although another connection has one of the source's verified domains already
     #[arg(long)]
     pub share_domain: bool,

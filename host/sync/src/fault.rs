@@ -105,7 +105,9 @@ impl Fault {
             PluginAnswer::Auth(why) => Self::new(
                 Class::Auth,
                 why,
-                "authorise the connection again: `usher connect` with a new secret or certificate; nothing else is changed by it",
+                format!(
+                    "authorise the connection again: `usher connect {plugin} --reauthorise`, or with a new secret or certificate; nothing else is changed by it"
+                ),
             ),
             PluginAnswer::Permission(why) => {
                 Self::new(Class::Permission, why, "grant the right at the source, then run it again")

@@ -5,6 +5,7 @@
 
 mod absence;
 mod admit;
+mod authorisation;
 mod catalogue;
 mod chain;
 mod convert;
@@ -28,6 +29,7 @@ mod times;
 mod undo;
 mod why;
 
+pub use authorisation::{Authorisation, Blocked};
 pub use catalogue::{Catalogue, Entry, PluginError};
 pub use fault::{Class, Fault};
 pub use host::{Host, HostOptions};

@@ -101,9 +101,12 @@ impl Host {
         given: Option<&Secrets>,
     ) -> Result<Tokens, TokenError> {
         let (entra, permission) = self.entra(connection, given).await?;
-        let store: Arc<dyn TokenStore> = match (&self.options.key, given) {
-            // Tokens got by secrets that may not be kept aren't kept either.
-            (Some(key), None) if connection.id != 0 => Arc::new(Kept {
+        let signed_in = given.and_then(|given| given.0.get(TOKENS));
+        // Tokens got by secrets that may not be kept aren't kept either; but a sign-in that is renewed is the kept one's.
+        let kept = given.is_none() || permission == Permission::Delegated;
+        let store: Arc<dyn TokenStore> = match (&self.options.key, signed_in) {
+            (_, Some(text)) => Arc::new(MemoryStore::of(text.clone())),
+            (Some(key), None) if connection.id != 0 && kept => Arc::new(Kept {
                 store: self.store.clone(),
                 key: key.clone(),
                 tenant: connection.tenant,
@@ -114,7 +117,7 @@ impl Host {
         Ok(Tokens::new(entra, permission, store))
     }
 
-    async fn entra(
+    pub(crate) async fn entra(
         &self,
         connection: &Connection,
         given: Option<&Secrets>,
@@ -191,6 +194,6 @@ fn cloud(connection: &Connection) -> Result<Cloud, TokenError> {
     made.map_err(|error| TokenError::setting(error.setting, error.why))
 }
 
-fn refused(plugin: &str, error: TokenError) -> Fault {
+pub(crate) fn refused(plugin: &str, error: TokenError) -> Fault {
     Fault::of_call(plugin, usher_runtime::CallError::Fault(Answer::from(error)))
 }

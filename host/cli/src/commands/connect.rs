@@ -1,5 +1,6 @@
 //! `usher connect`, `disconnect` and `check`.
 
+use super::authorise::{Where, authorise, authorised};
 use super::tenant::typed;
 use crate::args::{ConnectArgs, DisconnectArgs, OnConnection};
 use crate::console::Tone;
@@ -13,7 +14,7 @@ use usher_planner::Scope;
 use usher_runtime::contract::source::{Report, Standing};
 use usher_runtime::{Kind, Plugin};
 use usher_store::{Connection, NewConnection, Secret, Settings as Rules, State, Store, StoreError};
-use usher_sync::Secrets;
+use usher_sync::{Host, Secrets};
 
 /// Where a secret comes from: never the command line itself.
 fn secret(source: &str) -> Result<Secret, CliError> {
@@ -97,10 +98,18 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
         ));
     }
     let (mut pairs, folder) = given::pairs(&args.given)?;
+    if args.reauthorise && !plugin.asks().contains("graph") {
+        return Err(CliError::usage(
+            format!("{} signs in nowhere, so there is nothing to authorise", args.method),
+            format!("`usher plugin show {}` lists its settings", args.method),
+        ));
+    }
     if pairs.is_empty() && args.secret.is_empty() && earlier.is_none() {
         pairs = asked(context, plugin);
     }
-    if pairs.is_empty() && args.secret.is_empty() {
+    // Nothing but the sign-in changes: there is nothing to agree to.
+    let only_signs_in = pairs.is_empty() && args.secret.is_empty() && args.reauthorise;
+    if pairs.is_empty() && args.secret.is_empty() && !(args.reauthorise && earlier.is_some()) {
         return match earlier {
             Some(earlier) => {
                 saved(context, &earlier);
@@ -179,7 +188,9 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
         admitted_by: None,
         domains: Vec::new(),
     };
-    let given = (!secrets.is_empty()).then(|| Secrets::of(secrets.iter().cloned()));
+    let signed_in = signed_in(context, &host, &candidate, &secrets, &args).await?;
+    secrets.extend(signed_in);
+    let given = given_secrets(&secrets);
     let tested = host.check(&candidate, given.as_ref()).await;
     let good = match &tested {
         Ok(report) => {
@@ -201,7 +212,8 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
     }
     let everyone = new.scope.chosen.is_none();
     let counts = tested.as_ref().ok().and_then(|report| report.counts);
-    if !args.yes {
+    let is_agreed = args.yes || only_signs_in && good;
+    if !is_agreed {
         let what = match counts {
             Some(counts) if everyone => {
                 format!("The full scope is {} users and {} groups.", counts.users, counts.groups)
@@ -240,14 +252,22 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
             }
         }
     }
-    let connection = authorised(&store, connection, plugin, good).await?;
+    let connection = if good && plugin.asks().contains("graph") {
+        authorised(&store, &connection).await?
+    } else {
+        connection
+    };
     if context.console.is_json() {
         let findings = tested.as_ref().map(report_json).unwrap_or_default();
         let fault = tested.as_ref().err();
         context.console.json(&json!({ "connection": name, "method": args.method, "state": connection.state,
             "tested": good, "check": findings, "fault": fault }));
     } else {
-        let word = if earlier.is_some() { "changed" } else { "connected" };
+        let word = match &earlier {
+            Some(_) if only_signs_in && good => "authorised",
+            Some(_) => "changed",
+            None => "connected",
+        };
         let warning = if good { "" } else { " The test failed: see above." };
         let others = store.connections(tenant.id).await?;
         let active = others.iter().find(|other| other.id != connection.id && other.state.is_live());
@@ -281,20 +301,32 @@ async fn unshared(store: &Store, candidate: &Connection, domains: &[String]) -> 
     })
 }
 
-/// The state of a connection whose test said that the source takes its credential, where there is one to take.
-async fn authorised(
-    store: &Store,
-    connection: Connection,
-    plugin: &Plugin,
-    good: bool,
-) -> Result<Connection, CliError> {
-    if !good || !plugin.asks().contains("graph") {
-        return Ok(connection);
+fn given_secrets(secrets: &[(String, Secret)]) -> Option<Secrets> {
+    (!secrets.is_empty()).then(|| Secrets::of(secrets.iter().cloned()))
+}
+
+/// Has somebody sign in where the connection needs it, or it is asked for. Gives what is kept of it.
+async fn signed_in(
+    context: &mut Context,
+    host: &Host,
+    candidate: &Connection,
+    secrets: &[(String, Secret)],
+    args: &ConnectArgs,
+) -> Result<Vec<(String, Secret)>, CliError> {
+    let is_delegated = candidate.settings.get("permission").is_some_and(|said| said == "delegated");
+    // Another secret wants no other consent.
+    let consents = args.reauthorise && secrets.is_empty();
+    if !is_delegated && !consents {
+        return Ok(Vec::new());
     }
-    for (from, to) in [(State::Configured, State::Authorised), (State::NeedsReauthorisation, State::Active)] {
-        store.move_connection_state(&connection, from, to).await?;
+    let given = given_secrets(secrets);
+    let Some(authorisation) = host.authorisation(candidate, given.as_ref()).await? else {
+        return Ok(Vec::new());
+    };
+    if is_delegated && !args.reauthorise && authorisation.is_signed_in().await? {
+        return Ok(Vec::new());
     }
-    Ok(store.connection(connection.tenant, &connection.name).await?)
+    authorise(context, &authorisation, Where { device: args.device, port: args.callback_port }).await
 }
 
 fn saved(context: &mut Context, connection: &Connection) {
@@ -353,6 +385,10 @@ pub async fn check(on: OnConnection, context: &mut Context) -> Result<Status, Cl
         let new = report.verified_domains.iter().filter(|domain| !connection.domains.contains(domain));
         unshared(&store, &connection, &new.cloned().collect::<Vec<_>>()).await?;
         store.keep_domains(&connection, &report.verified_domains).await?;
+    }
+    if good && !report.verified_domains.is_empty() {
+        // The credential is taken, whatever was the matter with it before.
+        authorised(&context.store().await?, &connection).await?;
     }
     if context.console.is_json() {
         let mut value = report_json(&report);

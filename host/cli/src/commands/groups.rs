@@ -1,5 +1,6 @@
 //! `usher groups`: the directory's groups, by hand too, and those at the source for choosing.
 
+use super::authorise::linked;
 use super::users::{done, unconfirmed};
 use crate::args::{GroupsCommand, OnConnection};
 use crate::context::Context;
@@ -214,6 +215,7 @@ async fn source_list(
     search: Option<String>,
 ) -> Result<(), CliError> {
     let connection = context.connection(on.connection.as_deref()).await?;
+    let connection = linked(connection, context).await?;
     let host = context.host().await?;
     let mut method = host.look(&connection).await?;
     let mut all = Vec::new();
@@ -279,6 +281,7 @@ async fn source_members(
     nested: bool,
 ) -> Result<(), CliError> {
     let connection = context.connection(on.connection.as_deref()).await?;
+    let connection = linked(connection, context).await?;
     let host = context.host().await?;
     let mut method = host.look(&connection).await?;
     let mut waiting = VecDeque::from([group.to_owned()]);

@@ -1,5 +1,6 @@
 //! The commands, one module a family.
 
+mod authorise;
 mod changes;
 mod connect;
 mod database;

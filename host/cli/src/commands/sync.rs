@@ -1,5 +1,6 @@
 //! `usher plan`, `usher sync` and `usher runs undo`: one way to a change, which is planned, shown and agreed to before it is applied.
 
+use super::authorise::linked;
 use crate::args::{Agreement, PlanArgs, ResumeArgs, SwitchArgs, SyncArgs};
 use crate::console::{Console, Tone};
 use crate::context::{COMMAND_LINE, Context};
@@ -220,6 +221,7 @@ fn seen_notes(act: &Act<'_>, report: &Report) -> usize {
 /// A test run.
 pub async fn plan(args: PlanArgs, context: &mut Context) -> Result<Status, CliError> {
     let connection = context.connection(args.on.connection.as_deref()).await?;
+    let connection = linked(connection, context).await?;
     let all = context.store().await?.connections(connection.tenant).await?;
     let beside = all.iter().any(|other| other.id != connection.id && other.state.is_live());
     let act = if beside && !connection.state.is_live() {
@@ -234,6 +236,7 @@ pub async fn plan(args: PlanArgs, context: &mut Context) -> Result<Status, CliEr
 /// A real run.
 pub async fn sync(args: SyncArgs, context: &mut Context) -> Result<Status, CliError> {
     let connection = context.connection(args.on.connection.as_deref()).await?;
+    let connection = linked(connection, context).await?;
     agreed(&Act::Sync(&connection), &args.agreement, context).await
 }
 

@@ -10,15 +10,18 @@ mod client;
 mod links;
 mod paths;
 mod permissions;
+mod roles;
 mod verdict;
 
 pub use batch::{BATCH_BYTES, REQUESTS};
 pub use client::{GraphClient, GraphOptions};
 pub use paths::{BadPaths, Paths};
+pub use roles::directory_roles;
 
 #[cfg(test)]
 mod tests;
 
+use crate::oauth::{AccessToken, scopes};
 use ahead::Ahead;
 use links::unmarked;
 use paths::Checked;
@@ -42,6 +45,13 @@ impl Graph {
     /// Graph by this client, for a plugin that was granted these paths.
     pub fn new(client: GraphClient, paths: Paths) -> Self {
         Self(Arc::new(Shared { client, paths, ahead: Ahead::default() }))
+    }
+
+    /// Which of the permissions that its paths need a token lacks, the least ones by name. Nothing where the token doesn't say.
+    pub fn lacking(paths: &Paths, token: &AccessToken) -> Vec<&'static str> {
+        let Some(has) = scopes::permissions(token) else { return Vec::new() };
+        let needed: Vec<_> = permissions::needed(paths).into_iter().collect();
+        scopes::lacking(&has, &needed).into_iter().map(permissions::spoken).collect()
     }
 
     /// One page. When it leads to another, that one is fetched already.

@@ -86,6 +86,17 @@ impl Paths {
         Ok(Self(paths))
     }
 
+    /// The segments of each, a placeholder as nothing.
+    pub(crate) fn patterns(&self) -> impl Iterator<Item = Vec<&str>> {
+        fn text(segment: &Segment) -> &str {
+            match segment {
+                Segment::Placeholder => "",
+                Segment::Literal(text) => text,
+            }
+        }
+        self.0.iter().map(|segments| segments.iter().map(text).collect())
+    }
+
     /// Checks what a plugin asks for.
     pub(crate) fn check(&self, text: &str) -> Result<Checked, Unfit> {
         let shown = || one_line(text.split('?').next().unwrap_or_default(), 100);

@@ -1,6 +1,7 @@
 //! Which permission a path needs, as Graph's reference names the least one for reading.
 
-use super::paths::Checked;
+use super::paths::{Checked, Paths};
+use std::collections::BTreeSet;
 
 /// The permission that is probably missing where Graph answers 403.
 pub(crate) fn missing(path: &Checked) -> Option<&'static str> {
@@ -8,15 +9,26 @@ pub(crate) fn missing(path: &Checked) -> Option<&'static str> {
         return Some("AuditLog.Read.All");
     }
     let segments: Vec<&str> = path.segments().collect();
-    Some(match segments.as_slice() {
+    least(&segments).map(spoken)
+}
+
+/// The permissions that reading these paths needs, the least ones.
+pub(crate) fn needed(paths: &Paths) -> BTreeSet<&'static str> {
+    paths.patterns().filter_map(|segments| least(&segments)).collect()
+}
+
+/// As operators know it, with the wider one that many have granted.
+pub(crate) fn spoken(permission: &'static str) -> &'static str {
+    if permission == "GroupMember.Read.All" { "GroupMember.Read.All or Group.Read.All" } else { permission }
+}
+
+fn least(segments: &[&str]) -> Option<&'static str> {
+    Some(match segments {
         ["users", _, "memberOf" | "transitiveMemberOf", ..] => "GroupMember.Read.All",
         ["users", _, "licenseDetails", ..] | ["subscribedSkus", ..] => "LicenseAssignment.Read.All",
         ["users", _, "authentication", ..] => "UserAuthenticationMethod.Read.All",
         ["users" | "me", ..] => "User.Read.All",
-        ["groups", _, "members" | "transitiveMembers" | "owners" | "memberOf" | "transitiveMemberOf", ..] => {
-            "GroupMember.Read.All or Group.Read.All"
-        }
-        ["groups", ..] => "Group.Read.All",
+        ["groups", ..] => "GroupMember.Read.All",
         ["organization", ..] => "Organization.Read.All",
         ["domains", ..] => "Domain.Read.All",
         ["devices", ..] => "Device.Read.All",
@@ -54,8 +66,10 @@ mod tests {
         assert_eq!(missing("/users/delta"), Some("User.Read.All"));
         assert_eq!(missing("/users?$select=id,signInActivity"), Some("AuditLog.Read.All"));
         assert_eq!(missing("/groups/1-2/members"), Some("GroupMember.Read.All or Group.Read.All"));
-        assert_eq!(missing("/groups/delta"), Some("Group.Read.All"));
+        assert_eq!(missing("/groups/delta"), Some("GroupMember.Read.All or Group.Read.All"));
         assert_eq!(missing("/organization"), Some("Organization.Read.All"));
         assert_eq!(missing("/sites"), None);
+        let needed: Vec<_> = needed(&paths).into_iter().collect();
+        assert_eq!(needed, ["GroupMember.Read.All", "Organization.Read.All", "User.Read.All"]);
     }
 }

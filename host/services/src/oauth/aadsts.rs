@@ -3,6 +3,8 @@
 //! Facts from Microsoft's page "Microsoft Entra authentication & authorization error codes"; the page warns that numbers change, so an
 //! unknown one goes by OAuth's own `error` (RFC 6749, 5.2).
 
+use super::error::Block;
+
 /// Who has to do something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
@@ -232,6 +234,18 @@ const CODES: &[(u32, Class, &str)] = &[
 /// What a number means.
 pub(crate) fn known(code: u32) -> Option<(Class, &'static str)> {
     CODES.iter().find(|(known, ..)| *known == code).map(|(_, class, sentence)| (*class, *sentence))
+}
+
+/// What blocks by a number or, where that says nothing, by OAuth's own word.
+pub(crate) fn block(code: Option<u32>, error: &str) -> Option<Block> {
+    match code {
+        Some(16000 | 16003 | 50020 | 90072) => Some(Block::OtherTenant),
+        Some(65001 | 65004 | 90099) => Some(Block::ConsentRefused),
+        Some(90094 | 90095) => Some(Block::NotAnAdministrator),
+        Some(54005 | 501481) => Some(Block::ForeignCallback),
+        Some(_) => None,
+        None => matches!(error, "access_denied" | "consent_required").then_some(Block::ConsentRefused),
+    }
 }
 
 /// What OAuth's own word means, where the number says nothing.

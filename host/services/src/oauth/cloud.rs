@@ -62,7 +62,12 @@ impl Cloud {
 
     /// The scope that stands for everything that was consented to.
     pub fn default_scope(&self) -> String {
-        format!("{}/.default", self.graph)
+        self.scope(".default")
+    }
+
+    /// The scope of one of Graph's permissions.
+    pub(crate) fn scope(&self, permission: &str) -> String {
+        format!("{}/{permission}", self.graph)
     }
 }
 

@@ -1,7 +1,7 @@
 //! An administrator's consent to an application's permissions in a tenant (Microsoft identity platform, "Admin consent").
 
 use super::endpoint::Entra;
-use super::error::TokenError;
+use super::error::{Block, TokenError};
 use super::secret::Secret;
 use super::state::{Callback, drawn, redirect};
 use url::Url;
@@ -32,13 +32,15 @@ impl AdminConsent {
         let callback = Callback::read(query, &self.state, entra)?;
         let said = |name| callback.get(name).map_or("", Secret::expose);
         if !said("admin_consent").eq_ignore_ascii_case("true") {
-            return Err(TokenError::sign_in(
+            return Err(TokenError::blocked(
+                Block::ConsentRefused,
                 "consent was not given; have an administrator open the address again",
             ));
         }
         let registration = entra.registration();
         if registration.names_an_id() && !said("tenant").eq_ignore_ascii_case(registration.tenant()) {
-            return Err(TokenError::sign_in(
+            return Err(TokenError::blocked(
+                Block::OtherTenant,
                 "consent was given in another tenant; open the address as an administrator of the tenant that tenant_id names",
             ));
         }

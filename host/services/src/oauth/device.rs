@@ -2,10 +2,11 @@
 
 use super::carrier::Trouble;
 use super::endpoint::{Entra, Grant};
-use super::error::TokenError;
+use super::error::{Block, TokenError};
 use super::id_token::IdTokens;
 use super::secret::Secret;
 use super::signed_in::{SignedIn, scopes};
+use super::tokens::Permission;
 use serde::Deserialize;
 use std::time::Duration;
 use usher_runtime::one_line;
@@ -25,6 +26,7 @@ pub struct DeviceSignIn {
     address: String,
     lasts: Duration,
     interval: Duration,
+    permission: Permission,
 }
 
 #[derive(Deserialize)]
@@ -40,9 +42,9 @@ struct Begun {
 }
 
 impl DeviceSignIn {
-    /// Begins.
-    pub async fn begin(entra: &Entra) -> Result<Self, TokenError> {
-        let scopes = scopes(entra);
+    /// Begins. `permission` is the connection's: an application's is only consented to by who signs in.
+    pub async fn begin(entra: &Entra, permission: Permission) -> Result<Self, TokenError> {
+        let scopes = scopes(entra, permission);
         let fields = [("client_id", entra.registration().client()), ("scope", &scopes)];
         let begun: Begun = match entra.form("oauth2/v2.0/devicecode", &fields).await {
             Ok(begun) => begun,
@@ -54,6 +56,7 @@ impl DeviceSignIn {
             address: one_line(&begun.verification_uri, 200),
             lasts: Duration::from_secs(begun.expires_in),
             interval: Duration::from_secs(begun.interval.unwrap_or(INTERVAL_S).max(1)),
+            permission,
         })
     }
 
@@ -75,7 +78,7 @@ impl DeviceSignIn {
     /// Asks, at the pace that the server wants, until somebody has signed in or declined or time is up.
     pub async fn finish(self, entra: &Entra, id_tokens: &IdTokens) -> Result<SignedIn, TokenError> {
         let late = || TokenError::sign_in("the code was not entered in time; sign in again");
-        let scopes = scopes(entra);
+        let scopes = scopes(entra, self.permission);
         let (mut interval, mut waited) = (self.interval, Duration::ZERO);
         loop {
             waited += interval;
@@ -84,7 +87,7 @@ impl DeviceSignIn {
             }
             entra.pace.pauses.pause(interval).await;
             let trouble = match entra.redeem_once(Grant::Device(&self.code), &scopes).await {
-                Ok(granted) => return SignedIn::check(granted, id_tokens, None).await,
+                Ok(granted) => return SignedIn::check(granted, id_tokens, None, self.permission).await,
                 Err(trouble) => trouble,
             };
             match trouble {
@@ -93,7 +96,8 @@ impl DeviceSignIn {
                     "slow_down" => interval += SLOWER,
                     "expired_token" | "code_expired" => return Err(late()),
                     "authorization_declined" => {
-                        return Err(TokenError::sign_in(
+                        return Err(TokenError::blocked(
+                            Block::ConsentRefused,
                             "the sign-in was declined; sign in again and accept",
                         ));
                     }

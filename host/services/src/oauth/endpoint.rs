@@ -363,6 +363,7 @@ impl Entra {
             id.map(|id| one_line(id, 64))
         };
         let why = Refusal {
+            block: aadsts::block(code, &error.error),
             code,
             sentence,
             correlation_id: id(&error.correlation_id, "Correlation ID:"),

@@ -34,9 +34,39 @@ pub enum TokenError {
     Kept(String),
 }
 
+/// What keeps somebody from authorising a connection, where it has a name of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// The account has none of the roles that it takes.
+    NotAnAdministrator,
+    /// Whoever was asked has not agreed.
+    ConsentRefused,
+    /// It is a personal Microsoft account.
+    PersonalAccount,
+    /// The account, or the consent, is another tenant's.
+    OtherTenant,
+    /// What the browser came back with belongs to no sign-in that was begun, or was used before.
+    ForeignCallback,
+}
+
+impl Block {
+    /// The name, for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotAnAdministrator => "not_an_administrator",
+            Self::ConsentRefused => "consent_refused",
+            Self::PersonalAccount => "personal_account",
+            Self::OtherTenant => "other_tenant",
+            Self::ForeignCallback => "foreign_callback",
+        }
+    }
+}
+
 /// Entra's no, in words for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
+    /// What it is that blocks, where it has a name.
+    pub block: Option<Block>,
     /// Entra's number (`AADSTS…`), where there was one.
     pub code: Option<u32>,
     /// What happened and what to do.
@@ -50,7 +80,7 @@ pub struct Refusal {
 impl Refusal {
     /// A sentence of our own.
     pub(crate) fn plain(sentence: impl Into<String>) -> Self {
-        Self { code: None, sentence: sentence.into(), correlation_id: None, trace_id: None }
+        Self { block: None, code: None, sentence: sentence.into(), correlation_id: None, trace_id: None }
     }
 }
 
@@ -80,8 +110,22 @@ impl TokenError {
         Self::Setting { setting, why: Refusal::plain(why) }
     }
 
+    /// Somebody must sign in, in a sentence of our own.
     pub(crate) fn sign_in(sentence: impl Into<String>) -> Self {
         Self::SignIn(Refusal::plain(sentence))
+    }
+
+    /// The same, where what blocks has a name.
+    pub fn blocked(block: Block, sentence: impl Into<String>) -> Self {
+        Self::SignIn(Refusal { block: Some(block), ..Refusal::plain(sentence) })
+    }
+
+    /// What blocks, where it has a name.
+    pub fn block(&self) -> Option<Block> {
+        match self {
+            Self::SignIn(why) | Self::Setting { why, .. } | Self::Busy { why, .. } => why.block,
+            Self::Network(_) | Self::Kept(_) => None,
+        }
     }
 }
 

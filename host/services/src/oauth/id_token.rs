@@ -2,7 +2,7 @@
 
 use super::carrier::BODY_BYTES;
 use super::endpoint::Entra;
-use super::error::TokenError;
+use super::error::{Block, TokenError};
 use super::secret::Secret;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -138,7 +138,8 @@ impl IdTokens {
             return Err(bad("it isn't valid yet; is this host's clock right"));
         }
         if claims.tid.eq_ignore_ascii_case(PERSONAL) {
-            return Err(TokenError::sign_in(
+            return Err(TokenError::blocked(
+                Block::PersonalAccount,
                 "this is a personal Microsoft account; sign in with a work account of the tenant",
             ));
         }
@@ -150,10 +151,13 @@ impl IdTokens {
             issuer.split('/').any(|part| part.eq_ignore_ascii_case(&claims.tid))
         };
         if claims.iss != issuer || !is_tenants {
-            return Err(TokenError::sign_in(format!(
-                "the account is of another tenant ({}); sign in with an account of the tenant that tenant_id names",
-                one_line(&claims.tid, 64)
-            )));
+            return Err(TokenError::blocked(
+                Block::OtherTenant,
+                format!(
+                    "the account is of another tenant ({}); sign in with an account of the tenant that tenant_id names",
+                    one_line(&claims.tid, 64)
+                ),
+            ));
         }
         if let Some(nonce) = nonce {
             let came = claims.nonce.as_deref().unwrap_or_default().as_bytes();

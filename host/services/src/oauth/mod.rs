@@ -34,7 +34,7 @@ pub use code::CodeSignIn;
 pub use consent::AdminConsent;
 pub use device::DeviceSignIn;
 pub use endpoint::{Entra, Proof};
-pub use error::{Refusal, TokenError};
+pub use error::{Block, Refusal, TokenError};
 pub use granted::Granted;
 pub use id_token::{IdTokens, Identity};
 pub use registration::Registration;

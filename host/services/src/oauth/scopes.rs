@@ -14,6 +14,8 @@ struct Claims {
     roles: Vec<String>,
     #[serde(default)]
     scp: String,
+    #[serde(default)]
+    wids: BTreeSet<String>,
 }
 
 /// Permissions that hold others in them, as far as reading goes.
@@ -39,9 +41,18 @@ const HOLDS: &[(&str, &[&str])] = &[
     ("Directory.Read.All", &["Directory.ReadWrite.All"]),
 ];
 
+fn claims(token: &AccessToken) -> Option<Claims> {
+    insecure_decode_claims(token.secret().expose()).ok()
+}
+
+/// The templates of the directory roles that a token says its account has (`wids`), where it says so.
+pub fn directory_roles(token: &AccessToken) -> BTreeSet<String> {
+    claims(token).map(|claims| claims.wids).unwrap_or_default()
+}
+
 /// The permissions that a token carries, if it says so: not every server's tokens can be read.
 pub fn permissions(token: &AccessToken) -> Option<BTreeSet<String>> {
-    let claims: Claims = insecure_decode_claims(token.secret().expose()).ok()?;
+    let claims = claims(token)?;
     Some(claims.roles.into_iter().chain(claims.scp.split_whitespace().map(str::to_owned)).collect())
 }
 
@@ -55,12 +66,16 @@ pub fn missing<'n>(granted: &Granted, needed: &[&'n str]) -> Option<Vec<&'n str>
     if said.is_none() && carried.is_none() {
         return None;
     }
-    let has: BTreeSet<String> = said.into_iter().chain(carried).flatten().collect();
+    Some(lacking(&said.into_iter().chain(carried).flatten().collect(), needed))
+}
+
+/// Which of the needed permissions aren't among these, nor in a wider one.
+pub fn lacking<'n>(has: &BTreeSet<String>, needed: &[&'n str]) -> Vec<&'n str> {
     let holds = |needed: &str| {
         let wider = HOLDS.iter().find(|(name, _)| *name == needed).map_or(&[][..], |(_, wider)| wider);
         has.contains(needed) || wider.iter().any(|wider| has.contains(*wider))
     };
-    Some(needed.iter().filter(|needed| !holds(needed)).copied().collect())
+    needed.iter().filter(|needed| !holds(needed)).copied().collect()
 }
 
 #[cfg(test)]

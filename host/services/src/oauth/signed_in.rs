@@ -5,6 +5,7 @@ use super::error::TokenError;
 use super::granted::Granted;
 use super::id_token::{IdTokens, Identity};
 use super::secret::Secret;
+use super::tokens::Permission;
 
 /// A sign-in that is done, and whose account has been checked.
 #[derive(Clone, Debug)]
@@ -20,6 +21,7 @@ impl SignedIn {
         granted: Granted,
         id_tokens: &IdTokens,
         nonce: Option<&Secret>,
+        permission: Permission,
     ) -> Result<Self, TokenError> {
         let Some(id_token) = &granted.id_token else {
             return Err(TokenError::sign_in(
@@ -27,7 +29,7 @@ impl SignedIn {
             ));
         };
         let identity = id_tokens.validate(id_token, nonce).await?;
-        if granted.refresh.is_none() {
+        if permission == Permission::Delegated && granted.refresh.is_none() {
             return Err(TokenError::sign_in(
                 "the sign-in would end within the hour, since no refresh token came with it; allow offline access and sign in again",
             ));
@@ -36,7 +38,12 @@ impl SignedIn {
     }
 }
 
-/// Everything that was consented to, who signed in, and a refresh token.
-pub(crate) fn scopes(entra: &Entra) -> String {
-    format!("{} offline_access openid profile", entra.registration().cloud().default_scope())
+/// What a sign-in asks for. Of whom the connection reads for: everything that was consented to, and a refresh token. Of who only consents
+/// for an application: who it is, and what roles they have.
+pub(crate) fn scopes(entra: &Entra, permission: Permission) -> String {
+    let cloud = entra.registration().cloud();
+    match permission {
+        Permission::Delegated => format!("{} offline_access openid profile", cloud.default_scope()),
+        Permission::Application => format!("{} openid profile", cloud.scope("User.Read")),
+    }
 }

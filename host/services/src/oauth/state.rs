@@ -1,7 +1,7 @@
 //! What is drawn for one sign-in, and what a browser comes back with.
 
 use super::endpoint::{Entra, EntraError, Grant};
-use super::error::{Refusal, TokenError};
+use super::error::{Block, Refusal, TokenError};
 use super::secret::Secret;
 use crate::web::Address;
 use base64::Engine as _;
@@ -47,7 +47,8 @@ impl Callback {
             aws_lc_rs::constant_time::verify_slices_are_equal(came, ours).is_ok()
         });
         if repeated || !is_ours {
-            return Err(TokenError::sign_in(
+            return Err(TokenError::blocked(
+                Block::ForeignCallback,
                 "what the browser came back with doesn't belong to this sign-in; begin it again",
             ));
         }

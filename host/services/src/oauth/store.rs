@@ -32,6 +32,13 @@ pub struct StoreFailure(pub String);
 #[derive(Debug, Default)]
 pub struct MemoryStore(Mutex<(u64, Option<Secret>)>);
 
+impl MemoryStore {
+    /// One that has this already.
+    pub fn of(text: Secret) -> Self {
+        Self(Mutex::new((1, Some(text))))
+    }
+}
+
 impl TokenStore for MemoryStore {
     fn load(&self) -> BoxFuture<'_, Result<(u64, Option<Secret>), StoreFailure>> {
         Box::pin(async { Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()) })

@@ -123,6 +123,17 @@ impl fmt::Debug for Tokens {
     }
 }
 
+/// One token, which nobody renews: of who signs in to consent.
+impl TokenSource for AccessToken {
+    fn token(&self) -> BoxFuture<'_, Result<AccessToken, TokenError>> {
+        Box::pin(async { Ok(self.clone()) })
+    }
+
+    fn refused<'a>(&'a self, _: &'a AccessToken) -> BoxFuture<'a, ()> {
+        Box::pin(async {})
+    }
+}
+
 impl TokenSource for Tokens {
     fn token(&self) -> BoxFuture<'_, Result<AccessToken, TokenError>> {
         Box::pin(async move {
@@ -174,6 +185,17 @@ impl Tokens {
         let shared =
             Shared { entra, permission, store, of, scope, held: Arc::default(), ended: AtomicU64::new(0) };
         Self(Arc::new(shared))
+    }
+
+    /// Whether somebody has signed in with these settings, and it can be renewed.
+    pub async fn is_signed_in(&self) -> Result<bool, TokenError> {
+        let (_, text) = self.0.store.load().await.map_err(not_kept)?;
+        Ok(Kept::read(text.as_ref(), &self.0.of).is_some_and(|kept| kept.refresh.is_some()))
+    }
+
+    /// What a store keeps of a sign-in, for a connection that isn't saved yet.
+    pub fn text_of(&self, granted: &Granted) -> Secret {
+        Kept::new(&self.0.of, granted, None).text()
     }
 
     /// Somebody has signed in: from now on the connection has these tokens, whatever was kept before.

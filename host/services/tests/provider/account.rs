@@ -12,7 +12,7 @@ use usher_services::web::Pace;
 
 /// Signs in at a browser.
 pub async fn signed_in(entra: &Entra, account: &str, says: Says) -> Result<SignedIn, TokenError> {
-    let (sign_in, url) = CodeSignIn::begin(entra, REDIRECT).unwrap();
+    let (sign_in, url) = CodeSignIn::begin(entra, Permission::Delegated, REDIRECT).unwrap();
     let back = Browser::of(account, says).come_back(&url).await;
     sign_in.finish(entra, &IdTokens::new(entra.clone()), &back).await
 }
@@ -60,11 +60,11 @@ async fn f4_what_comes_back_counts_once_and_for_its_own_sign_in() {
     let (provider, clock) = (Provider::start().await, clock());
     let entra = provider.application(&clock);
     let id_tokens = IdTokens::new(entra.clone());
-    let (first, url) = CodeSignIn::begin(&entra, REDIRECT).unwrap();
+    let (first, url) = CodeSignIn::begin(&entra, Permission::Delegated, REDIRECT).unwrap();
     let back = Browser::of("ann@contoso.example", Says::Accept).come_back(&url).await;
     // Replayed into another sign-in, and with another state.
-    let (second, _) = CodeSignIn::begin(&entra, REDIRECT).unwrap();
-    let (third, _) = CodeSignIn::begin(&entra, REDIRECT).unwrap();
+    let (second, _) = CodeSignIn::begin(&entra, Permission::Delegated, REDIRECT).unwrap();
+    let (third, _) = CodeSignIn::begin(&entra, Permission::Delegated, REDIRECT).unwrap();
     for (sign_in, back) in [(second, back.clone()), (third, back.replace("state=", "state=x"))] {
         let error = sign_in.finish(&entra, &id_tokens, &back).await.unwrap_err().to_string();
         assert_eq!(error, "what the browser came back with doesn't belong to this sign-in; begin it again");
@@ -73,8 +73,8 @@ async fn f4_what_comes_back_counts_once_and_for_its_own_sign_in() {
     first.finish(&entra, &id_tokens, &back).await.unwrap();
 
     // Whoever stole the code has no verifier for it: a sign-in of their own is refused.
-    let (ours, url) = CodeSignIn::begin(&entra, REDIRECT).unwrap();
-    let (theirs, their_url) = CodeSignIn::begin(&entra, REDIRECT).unwrap();
+    let (ours, url) = CodeSignIn::begin(&entra, Permission::Delegated, REDIRECT).unwrap();
+    let (theirs, their_url) = CodeSignIn::begin(&entra, Permission::Delegated, REDIRECT).unwrap();
     let back = Browser::of("ann@contoso.example", Says::Accept).come_back(&url).await;
     let state = |url: &url::Url| url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
     let stolen = back.replace(&state(&url), &state(&their_url));
@@ -115,7 +115,7 @@ async fn at_a_terminal(provider: &Provider, says: Says) -> (Result<SignedIn, Tok
     let (pauses, mut begun, let_go) = Held::new();
     let pace = Pace { pauses: Arc::new(pauses), ..Pace::default() };
     let entra = provider.entra(PUBLIC, Proof::Public, &clock(), pace);
-    let sign_in = DeviceSignIn::begin(&entra).await.unwrap();
+    let sign_in = DeviceSignIn::begin(&entra, Permission::Delegated).await.unwrap();
     let (address, code) = (sign_in.address().parse().unwrap(), sign_in.user_code().to_owned());
     assert_eq!(sign_in.lasts().as_secs(), 900);
     let finishing = tokio::spawn(async move { sign_in.finish(&entra, &IdTokens::new(entra.clone())).await });

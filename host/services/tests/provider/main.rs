@@ -8,9 +8,8 @@
 
 mod account;
 mod application;
-mod browser;
-mod installed;
 mod microsoft;
 mod pauses;
-mod provider;
 mod renewal;
+
+use usher_test_judges::{browser, installed, provider};

@@ -113,13 +113,6 @@ impl Settings {
                 format!("{name} is neither extensionAttribute1 to 15 nor a directory extension (extension_, the application's id without dashes, _, a name)"),
             ));
         }
-        if self.permission == Permission::Delegated {
-            problems.push(problem(
-                "permission",
-                "nobody can sign in from here yet; leave it at application, with a secret or a certificate"
-                    .to_owned(),
-            ));
-        }
         let (custom, urls) =
             (self.cloud == Cloud::Custom, [("graph_url", &self.graph_url), ("login_url", &self.login_url)]);
         for (name, url) in urls {

@@ -76,7 +76,7 @@ impl Provider {
 
     /// Signs in at a browser as far as it goes.
     pub(super) async fn sign_in(&self) -> Result<SignedIn, TokenError> {
-        let (sign_in, url) = CodeSignIn::begin(&self.entra, REDIRECT).unwrap();
+        let (sign_in, url) = CodeSignIn::begin(&self.entra, Permission::Delegated, REDIRECT).unwrap();
         let said = said(&url);
         self.bend(|bent| bent.nonce = said["nonce"].clone());
         let query = format!("code=the-code&state={}&session_state=x", said["state"]);

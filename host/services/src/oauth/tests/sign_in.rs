@@ -70,7 +70,7 @@ async fn a_browser_comes_back_with_a_code_that_is_redeemed_with_its_verifier() {
     }
     assert_eq!(redeemed.field("code_verifier").unwrap().len(), 43);
 
-    let (sign_in, url) = CodeSignIn::begin(&provider.entra, REDIRECT).unwrap();
+    let (sign_in, url) = CodeSignIn::begin(&provider.entra, Permission::Delegated, REDIRECT).unwrap();
     let asked = said(&url);
     assert_eq!(url.path(), format!("/{TENANT}/oauth2/v2.0/authorize"));
     assert_eq!((asked["response_type"].as_str(), asked["response_mode"].as_str()), ("code", "query"));
@@ -78,7 +78,7 @@ async fn a_browser_comes_back_with_a_code_that_is_redeemed_with_its_verifier() {
     assert_eq!(asked["prompt"], "select_account");
     let printed = format!("{sign_in:?}");
     assert!(!printed.contains(&asked["state"]) && !printed.contains(&asked["nonce"]));
-    let (_, other) = CodeSignIn::begin(&provider.entra, REDIRECT).unwrap();
+    let (_, other) = CodeSignIn::begin(&provider.entra, Permission::Delegated, REDIRECT).unwrap();
     assert_ne!(said(&other)["state"], asked["state"]);
 }
 
@@ -95,13 +95,14 @@ async fn nothing_is_redeemed_for_who_comes_back_wrongly() {
         "error=access_denied&state=STATE",
         "error=access_denied&state=guess&error_description=AADSTS65004",
     ] {
-        let (sign_in, url) = CodeSignIn::begin(&provider.entra, REDIRECT).unwrap();
+        let (sign_in, url) = CodeSignIn::begin(&provider.entra, Permission::Delegated, REDIRECT).unwrap();
         let query = query.replace("STATE", &said(&url)["state"]);
         let error = sign_in.finish(&provider.entra, &id_tokens, &query).await.unwrap_err();
         assert!(matches!(error, TokenError::SignIn(_)), "{error}");
     }
     assert_eq!(provider.server.count(), 0);
-    let plain = CodeSignIn::begin(&provider.entra, "http://usher.example/callback").unwrap_err();
+    let plain = CodeSignIn::begin(&provider.entra, Permission::Delegated, "http://usher.example/callback")
+        .unwrap_err();
     assert!(plain.to_string().starts_with("redirect_uri: `http://usher.example/callback` is plain http"));
 }
 
@@ -224,7 +225,7 @@ async fn device(before: Vec<(u16, Value)>) -> (Result<SignedIn, TokenError>, Vec
     let (pace, pauses) = still();
     let mut entra = provider.entra.clone();
     entra.pace = pace;
-    let sign_in = DeviceSignIn::begin(&entra).await.unwrap();
+    let sign_in = DeviceSignIn::begin(&entra, Permission::Delegated).await.unwrap();
     assert_eq!((sign_in.user_code(), sign_in.address()), ("ABCD1234", "https://microsoft.com/devicelogin"));
     assert!(!format!("{sign_in:?}").contains("the-device-code"));
     let done = sign_in.finish(&entra, &IdTokens::new(entra.clone())).await;

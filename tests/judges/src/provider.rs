@@ -19,6 +19,8 @@ pub const DOMAIN: &str = "contoso.example";
 pub const ELSEWHERE: &str = "bbbbcccc-1111-dddd-2222-eeee3333ffff";
 /// The tenant of all personal accounts.
 pub const PERSONAL: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+/// What access tokens are for.
+pub const GRAPH: &str = "https://graph.microsoft.com";
 pub const REDIRECT: &str = "http://127.0.0.1:8400/callback";
 
 /// A confidential client with [`SECRET`].
@@ -114,8 +116,6 @@ impl Provider {
     }
 
     async fn with(certified: bool) -> Self {
-        let tls = KeyPair::generate().unwrap();
-        let of = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&tls).unwrap();
         let known = |id: &str, more: Value| {
             let mut client = json!({
                 "id": id, "principal": format!("principal of {id}"), "redirects": [REDIRECT], "roles": ROLES, "scopes": SCOPES,
@@ -134,16 +134,24 @@ impl Provider {
             clients.push(known(CERTIFIED, json!({ "certificates": both })));
             clients.push(known(NEW, json!({ "certificates": both, "consented": false })));
         }
-        let knows = json!({
-            "node_modules": said("USHER_TEST_NODE_MODULES"), "tenant": TENANT, "domain": DOMAIN, "clients": clients,
+        Self::knowing(json!({
+            "tenant": TENANT, "domain": DOMAIN, "graph": GRAPH, "clients": clients,
             "users": [
                 { "name": "ann@contoso.example", "oid": "oid-ann", "admin": true },
                 { "name": "bob@contoso.example", "oid": "oid-bob" },
                 { "name": "stranger@elsewhere.example", "oid": "oid-stranger", "tid": ELSEWHERE },
                 { "name": "somebody@outlook.example", "oid": "oid-somebody", "tid": PERSONAL },
             ],
-            "tls": { "cert": of.pem(), "key": tls.serialize_pem() },
-        });
+        }))
+        .await
+    }
+
+    /// Starts one that knows this tenant, its clients and users, and where Graph is.
+    pub async fn knowing(mut knows: Value) -> Self {
+        let tls = KeyPair::generate().unwrap();
+        let of = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&tls).unwrap();
+        knows["node_modules"] = said("USHER_TEST_NODE_MODULES").into();
+        knows["tls"] = json!({ "cert": of.pem(), "key": tls.serialize_pem() });
         let mut process = Command::new(said("USHER_TEST_NODE"))
             .arg(program("provider.mjs"))
             .stdin(Stdio::piped())
@@ -174,7 +182,7 @@ impl Provider {
         clock: &Arc<FixedClock>,
         pace: Pace,
     ) -> Entra {
-        let cloud = Cloud::custom("https://graph.microsoft.com", &self.address).unwrap();
+        let cloud = Cloud::custom(GRAPH, &self.address).unwrap();
         let registration = Registration::new(cloud, tenant, client).unwrap();
         Entra::new(registration, proof, clock.clone(), pace).unwrap()
     }
@@ -188,6 +196,12 @@ impl Provider {
     pub async fn seen(&self) -> Vec<Seen> {
         let (_, text) = crate::browser::fetch(&format!("{}/harness/seen", self.address)).await;
         serde_json::from_str(&text).unwrap()
+    }
+
+    /// An account is deleted there, and its sign-ins with it.
+    pub async fn forget(&self, account: &str) {
+        let (status, _) = crate::browser::fetch(&format!("{}/harness/forget/{account}", self.address)).await;
+        assert_eq!(status, 204);
     }
 
     /// Requests for tokens by one grant: the numbers of their refusals.

@@ -50,6 +50,15 @@ fn http() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
+/// What is at an address: where it sends a browser, or its text.
+pub async fn called(address: &Url) -> End {
+    let answer = http().get(address.clone()).send().await.unwrap();
+    match answer.headers().get("location") {
+        Some(to) => End::Elsewhere(address.join(to.to_str().unwrap()).unwrap()),
+        None => End::Page(answer.text().await.unwrap()),
+    }
+}
+
 /// Status and text of an address.
 pub async fn fetch(address: &str) -> (u16, String) {
     let answer = http().get(address).send().await.unwrap();

@@ -13,5 +13,5 @@ pub fn said(variable: &str) -> String {
 
 /// A program in `tests/judges`.
 pub fn program(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/judges").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
 }
