@@ -330,12 +330,10 @@ async fn f4_f7_what_blocks_has_a_name_and_leaves_nothing_behind() {
     let ran = place
         .connecting(&["--json"], async |heard: Heard| {
             let begun = address(&heard.line("oauth2/v2.0/authorize").await);
-            *first.lock().unwrap() = Some(signed_in(ADMINISTRATOR, Says::Accept, &begun).await);
-            let End::Page(text) = called(&with(first.lock().unwrap().as_ref().unwrap(), "state", "x")).await
-            else {
-                panic!("it goes on")
-            };
+            let back = signed_in(ADMINISTRATOR, Says::Accept, &begun).await;
+            let End::Page(text) = called(&with(&back, "state", "x")).await else { panic!("it goes on") };
             heard.shown(text);
+            *first.lock().unwrap() = Some(back);
         })
         .await;
     blocked(ran, "foreign_callback", "doesn't belong to this sign-in").await;
