@@ -359,9 +359,45 @@ async fn f27_why_goes_through_scope_and_the_way_of_groups() {
 async fn f33_the_card_of_a_connection() {
     let cloud = Cloud::synced(&[]).await;
     let card = cloud.inst.usher(&["status"]).await.ended(0).text();
-    for said in ["m365", "active", "everybody", "success"] {
+    for said in ["m365", "active", "everybody", "success", "every 30 minutes, due now"] {
         assert!(card.contains(said), "{said}: {card}");
     }
+}
+
+#[tokio::test]
+async fn f31_f33_a_tenant_is_asked_every_30_minutes_and_runs_by_hand_dont_move_that() {
+    let cloud = Cloud::synced(&[]).await;
+    let pass_minutes = |minutes: i64| cloud.inst.set_clock(cloud.inst.now() + minutes * 60_000);
+    let due = async || cloud.inst.json(0, &["sync", "--due", "--yes"]).await;
+    let card = async || cloud.inst.json(0, &["status"]).await["connections"][0].clone();
+    assert_eq!(due().await["result"], "unchanged", "never run by its schedule");
+    assert_eq!(card().await["schedule"], json!({ "every_minutes": 30 }));
+    assert_eq!(card().await["next_run"], "2026-03-02T08:30:00Z");
+    assert_eq!(card().await["last_run"]["started_by"], "schedule");
+    cloud.tenant.clear_requests();
+    pass_minutes(29);
+    cloud.sync().await;
+    cloud.tenant.clear_requests();
+    assert_eq!(
+        due().await,
+        json!({ "connection": "m365", "due": false, "next_run": "2026-03-02T08:30:00Z" })
+    );
+    assert_eq!(cloud.requests(), 0);
+    let said = cloud.inst.usher(&["sync", "--due"]).await.ended(0).text();
+    assert!(said.contains("m365 is due at"), "{said}");
+    pass_minutes(1);
+    assert_eq!(due().await["result"], "unchanged");
+    assert_eq!(card().await["next_run"], "2026-03-02T09:00:00Z");
+    // Another interval, and none.
+    cloud.connect(&["interval=5"]).await.ended(0);
+    assert_eq!(card().await["next_run"], "2026-03-02T08:35:00Z");
+    cloud.connect(&["interval=off"]).await.ended(0);
+    assert_eq!(
+        (card().await["schedule"].clone(), due().await["due"].clone()),
+        (json!("manual"), json!(false))
+    );
+    let wrong = cloud.connect(&["interval=soon"]).await.ended(2).text();
+    assert!(wrong.contains("interval: \"soon\" is not a number of minutes, or off"), "{wrong}");
 }
 
 #[tokio::test]

@@ -217,6 +217,7 @@ pub struct Given {
   managers         whether managers come in (true)
   guests           whether guests come in (true; from Microsoft 365: false)
   root             in the full scope: the group that paths start from
+  interval         minutes between runs of `usher sync --due`, or off (off; from Microsoft 365: 30)
   grace_days       days between leaving and deletion (30)
   matching         a newcomer who may be somebody made by hand: ask (default), link, skip, fail
   authoritative    mail domains in which this source's word is proof of identity
@@ -299,11 +300,15 @@ pub struct PlanArgs {
 #[command(after_help = "Examples:
   usher sync                          show the plan and ask
   usher sync --yes                    don't ask; what the guard holds still waits
-  usher sync --accept 3f2a91c0b7d4    apply a plan that was seen")]
+  usher sync --accept 3f2a91c0b7d4    apply a plan that was seen
+  usher sync --due --yes              run if its interval has passed: for cron, every minute")]
 pub struct SyncArgs {
     /// Which connection
     #[command(flatten)]
     pub on: OnConnection,
+    /// Only if it is due by its interval; runs by hand don't move that
+    #[arg(long)]
+    pub due: bool,
     /// Whether the plan may be applied
     #[command(flatten)]
     pub agreement: Agreement,

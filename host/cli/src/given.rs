@@ -250,6 +250,12 @@ pub fn for_host(
             }
             "authoritative" => rules.authoritative = texts(&value),
             "folders" => rules.folders = texts(&value),
+            "interval" => {
+                rules.interval = match &value {
+                    Json::String(text) if text == "off" || text.is_empty() => None,
+                    value => Some(parsed::<u32>(&key, value, "a number of minutes, or off")?.max(1)),
+                };
+            }
             "guard_percent" => rules.guard.percent = parsed(&key, &value, "a number")?,
             "guard_floor" => rules.guard.floor = parsed(&key, &value, "a number")?,
             "guard_half_from" => rules.guard.half_from = parsed(&key, &value, "a number")?,

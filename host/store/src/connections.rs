@@ -59,6 +59,8 @@ pub struct Settings {
     pub authoritative: Vec<String>,
     /// Folders below which its files may lie.
     pub folders: Vec<String>,
+    /// Minutes between runs that nobody starts by hand; none: it is run by hand only.
+    pub interval: Option<u32>,
 }
 
 impl Default for Settings {
@@ -69,6 +71,7 @@ impl Default for Settings {
             matching: Matching::default(),
             authoritative: Vec::new(),
             folders: Vec::new(),
+            interval: None,
         }
     }
 }

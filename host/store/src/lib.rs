@@ -70,7 +70,7 @@ pub use planning::{DueGroup, DueStored, DueUser, ShortRow, UserLink};
 pub use policies::PolicyRow;
 pub use reads::{Known, OpenRead, Read, StagedGroup, StagedMember, StagedUser, Staging, UnknownRecord};
 pub use retention::{Expired, Retention};
-pub use runs::{Intent, NewRun, Run, RunState};
+pub use runs::{Intent, NewRun, Run, RunState, SCHEDULE};
 pub use switch::{Former, FormerGroup, Orphans};
 pub use tenants::Tenant;
 pub use times::LEAP_DAYS;

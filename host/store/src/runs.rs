@@ -1,11 +1,15 @@
 //! Runs: every execution of a connection, kept with its result.
 
+use crate::connections::{Connection, State};
 use crate::database::{Store, Write, document, text};
 use crate::error::StoreError;
 use crate::leases::Lease;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::any::AnyRow;
+
+/// Who starts runs that nobody starts by hand.
+pub const SCHEDULE: &str = "schedule";
 
 /// What a run was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,6 +227,24 @@ impl Store {
             .fetch_all(self.pool())
             .await?;
         rows.iter().map(run).collect()
+    }
+
+    /// When a connection is to run next by its interval, in milliseconds since 1970: so long after the last run that its schedule began, and at
+    /// once if there was none. Runs by hand don't move it. Nothing where it is run by hand only, or can't run.
+    pub async fn next_run(&self, connection: &Connection) -> Result<Option<i64>, StoreError> {
+        let runs = matches!(connection.state, State::Configured | State::Authorised | State::Active);
+        let Some(minutes) = connection.rules.interval.filter(|_| runs) else { return Ok(None) };
+        let row = self
+            .query(
+                "SELECT started_at FROM runs WHERE tenant = $1 AND connection = $2 AND started_by = $3 ORDER BY id DESC LIMIT 1",
+            )
+            .bind(connection.tenant)
+            .bind(connection.id)
+            .bind(SCHEDULE)
+            .fetch_optional(self.pool())
+            .await?;
+        let last: Option<i64> = row.map(|row| row.try_get(0)).transpose()?;
+        Ok(Some(last.map_or(0, |last| last.saturating_add(i64::from(minutes) * 60_000))))
     }
 
     /// The newest run's number; 0 where there was none.

@@ -16,6 +16,9 @@ use usher_runtime::{Kind, Plugin};
 use usher_store::{Connection, NewConnection, Secret, Settings as Rules, State, Store, StoreError};
 use usher_sync::{Host, Secrets};
 
+/// Minutes between runs from Graph, unless it is said otherwise: an unchanged tenant costs two requests.
+const GRAPH_MINUTES: u32 = 30;
+
 /// Where a secret comes from: never the command line itself.
 fn secret(source: &str) -> Result<Secret, CliError> {
     let wrong = |why: String| CliError::usage(why, "write --secret key=env:NAME, key=@FILE or key=-");
@@ -129,6 +132,7 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
     if earlier.is_none() && plugin.asks().contains("graph") {
         // A tenant's guests are people of other organisations.
         scope.guests = false;
+        rules.interval = Some(GRAPH_MINUTES);
     }
     let own_folders = pairs.iter().any(|(key, _)| key == "folders");
     let rest = given::for_host(plugin, pairs, &mut scope, &mut rules)?;

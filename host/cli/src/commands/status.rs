@@ -16,21 +16,22 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
     let mut cards = Vec::new();
     for connection in &connections {
         let last = store.runs(tenant.id, Some(connection.id), 1).await?.into_iter().next();
-        cards.push((connection, last, store.orphans(connection).await?));
+        let next = store.next_run(connection).await?.map(|next| next.max(context.now()));
+        cards.push((connection, last, store.orphans(connection).await?, next));
     }
     let live = connections.iter().any(|connection| connection.state.is_live());
     if context.console.is_json() {
         let cards: Vec<_> = cards
             .iter()
-            .map(|(connection, last, orphans)| {
+            .map(|(connection, last, orphans, next)| {
                 json!({
                     "connection": connection.name,
                     "method": connection.method,
                     "state": connection.state,
                     "scope": if connection.scope.chosen.is_some() { "groups" } else { "full" },
                     "orphaned": { "users": orphans.users, "groups": orphans.groups },
-                    "schedule": "manual",
-                    "next_run": null,
+                    "schedule": connection.rules.interval.map_or(json!("manual"), |minutes| json!({ "every_minutes": minutes })),
+                    "next_run": next.map(show::moment),
                     "last_run": last.as_ref().map(|run| json!({
                         "run": run.id, "intent": run.intent, "result": run.state, "started_by": run.started_by,
                         "started_at": show::moment(run.started_at),
@@ -60,7 +61,7 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
             .line(format!("Available after set-up: nothing is connected yet in {}.", store.place()));
         context.console.line("Connect a source with `usher connect csv --set users=/path/to/users.csv`, or take the tour: `usher demo`.");
     }
-    for (connection, last, orphans) in cards {
+    for (connection, last, orphans, next) in cards {
         context.console.line("");
         let scope = match &connection.scope.chosen {
             Some(chosen) if chosen.len() == 1 => "1 chosen group".to_owned(),
@@ -80,7 +81,7 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
                 format!("idle: `usher switch {}`{left}", connection.name)
             }
             State::NeedsReauthorisation => format!(
-                "needs_reauthorisation: the source refuses its credential; `usher connect {} --name {}` with a new one",
+                "needs_reauthorisation: the source refuses its credential; `usher connect {} --name {} --reauthorise`, or with a new one",
                 connection.method, connection.name
             ),
             State::Configured | State::Authorised if live => {
@@ -88,11 +89,19 @@ pub async fn status(context: &mut Context) -> Result<Status, CliError> {
             }
             other => serde_json::to_value(other).unwrap_or_default().as_str().unwrap_or_default().to_owned(),
         };
+        let schedule = match (connection.rules.interval, next) {
+            (None, _) => "manual".to_owned(),
+            (Some(minutes), None) => format!("every {minutes} minutes"),
+            (Some(minutes), Some(next)) if next <= context.now() => {
+                format!("every {minutes} minutes, due now: `usher sync --due --yes`")
+            }
+            (Some(minutes), Some(next)) => format!("every {minutes} minutes, next at {}", show::time(next)),
+        };
         let mut rows = vec![
             vec!["method".to_owned(), connection.method.clone()],
             vec!["state".to_owned(), state],
             vec!["scope".to_owned(), scope],
-            vec!["schedule".to_owned(), "manual".to_owned()],
+            vec!["schedule".to_owned(), schedule],
         ];
         match last {
             None => rows.push(vec!["last run".to_owned(), "none yet: `usher plan`".to_owned()]),

@@ -9,7 +9,7 @@ use crate::show;
 use serde_json::json;
 use std::sync::Mutex;
 use usher_planner::Hold;
-use usher_store::{Connection, Intent, Run, State, StoreError};
+use usher_store::{Connection, Intent, Run, SCHEDULE, State, StoreError};
 use usher_sync::{
     Class, Consent, Host, OrphansRequest, Progress, Report, RunRequest, RunResult, UndoRequest,
 };
@@ -34,8 +34,8 @@ enum Act<'a> {
     Plan(&'a Connection),
     /// A test run of a connection that is idle beside an active one.
     PlanSwitch(&'a Connection),
-    /// A real run.
-    Sync(&'a Connection),
+    /// A real run, and who starts it.
+    Sync(&'a Connection, &'static str),
     /// A real run of a connection that is to be the active one.
     Switch(&'a Connection),
     /// Orphans go: of an idle connection or of all, and perhaps only some users and groups.
@@ -49,7 +49,7 @@ impl Act<'_> {
         match self {
             Self::Plan(connection)
             | Self::PlanSwitch(connection)
-            | Self::Sync(connection)
+            | Self::Sync(connection, _)
             | Self::Switch(connection) => connection.tenant,
             Self::Undo(tenant, _) | Self::LetGo { tenant, .. } => *tenant,
         }
@@ -58,7 +58,7 @@ impl Act<'_> {
     /// The command that does it.
     fn command(&self) -> String {
         match self {
-            Self::Plan(_) | Self::Sync(_) => "usher sync".to_owned(),
+            Self::Plan(_) | Self::Sync(..) => "usher sync".to_owned(),
             Self::PlanSwitch(connection) | Self::Switch(connection) => {
                 format!("usher switch {}", connection.name)
             }
@@ -75,7 +75,7 @@ impl Act<'_> {
     fn heading(&self, report: &Report) -> String {
         let hash = report.plan.as_deref().and_then(|plan| plan.get(..12)).unwrap_or("–");
         match self {
-            Self::Plan(_) | Self::Sync(_) => {
+            Self::Plan(_) | Self::Sync(..) => {
                 format!("Plan {hash} for {}, run {}", report.connection, report.run)
             }
             Self::PlanSwitch(_) | Self::Switch(_) => {
@@ -94,10 +94,10 @@ impl Act<'_> {
         consent: Consent<'_>,
         progress: &dyn Progress,
     ) -> Result<Report, CliError> {
-        let started_by = COMMAND_LINE;
+        let started_by = if let Self::Sync(_, who) = self { who } else { COMMAND_LINE };
         let (connection, intent) = match self {
             Self::Plan(connection) | Self::PlanSwitch(connection) => (connection, Intent::Plan),
-            Self::Sync(connection) => (connection, Intent::Sync),
+            Self::Sync(connection, _) => (connection, Intent::Sync),
             Self::Switch(connection) => (connection, Intent::Switch),
             Self::LetGo { tenant, connection, records } => {
                 let (tenant, connection, records) = (*tenant, *connection, *records);
@@ -237,7 +237,31 @@ pub async fn plan(args: PlanArgs, context: &mut Context) -> Result<Status, CliEr
 pub async fn sync(args: SyncArgs, context: &mut Context) -> Result<Status, CliError> {
     let connection = context.connection(args.on.connection.as_deref()).await?;
     let connection = linked(connection, context).await?;
-    agreed(&Act::Sync(&connection), &args.agreement, context).await
+    if !args.due {
+        return agreed(&Act::Sync(&connection, COMMAND_LINE), &args.agreement, context).await;
+    }
+    let next = context.store().await?.next_run(&connection).await?;
+    match next {
+        Some(next) if next <= context.now() => {
+            agreed(&Act::Sync(&connection, SCHEDULE), &args.agreement, context).await
+        }
+        _ => {
+            let name = &connection.name;
+            let words = match next {
+                Some(next) => format!("{name} is due at {}.", show::time(next)),
+                None if connection.rules.interval.is_none() => {
+                    format!(
+                        "{name} is run by hand: `usher connect {} --name {name} --set interval=30` has it run every 30 minutes.",
+                        connection.method
+                    )
+                }
+                None => format!("{name} can't run as it is: `usher status` says why."),
+            };
+            let value = json!({ "connection": name, "due": false, "next_run": next.map(show::moment) });
+            super::users::done(context, &value, &words);
+            Ok(Status::Done)
+        }
+    }
 }
 
 /// Makes a connection the active one.
