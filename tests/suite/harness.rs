@@ -5,7 +5,7 @@ use jiff::Span;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -31,14 +31,19 @@ struct Written(Arc<Mutex<Vec<u8>>>, Arc<Notify>);
 
 /// What a command prints, while it runs.
 #[derive(Clone)]
-pub struct Heard([Written; 2]);
+pub struct Heard {
+    printed: [Written; 2],
+    ended: Arc<AtomicBool>,
+}
 
 impl Heard {
     /// The first line that has this in it, when it is there.
     pub async fn line(&self, part: &str) -> String {
+        let [out, err] = &self.printed;
         loop {
+            let ended = self.ended.load(Ordering::Acquire);
             // The notice of one who writes between looking and waiting is kept.
-            for written in &self.0 {
+            for written in [out, err] {
                 let bytes = written.0.lock().unwrap().clone();
                 let text = String::from_utf8_lossy(&bytes);
                 let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
@@ -46,7 +51,7 @@ impl Heard {
                     return line.to_owned();
                 }
             }
-            let [out, err] = &self.0;
+            assert!(!ended, "the command ended, and didn't say {part}");
             tokio::select! {
                 () = out.1.notified() => {}
                 () = err.1.notified() => {}
@@ -56,7 +61,7 @@ impl Heard {
 
     /// Adds what somebody saw elsewhere, to be looked at with the rest.
     pub fn shown(&self, text: String) {
-        let [_, err] = &self.0;
+        let [_, err] = &self.printed;
         err.0.lock().unwrap().extend_from_slice(text.as_bytes());
     }
 }
@@ -206,7 +211,7 @@ impl Installation {
         self.run(clock, words, async |_| {}).await
     }
 
-    /// Runs a command, and does something meanwhile. If the command ends first, the rest of that isn't done.
+    /// Runs a command, and does something meanwhile.
     pub async fn usher_while(&self, words: &[&str], during: impl AsyncFnOnce(Heard)) -> Ran {
         self.run(self.clock.clone(), words, during).await
     }
@@ -217,11 +222,15 @@ impl Installation {
         let mut line: Vec<std::ffi::OsString> = vec!["usher".into()];
         line.extend(self.everywhere().await.into_iter().map(Into::into));
         line.extend(words.iter().map(Into::into));
-        let mut running = pin!(usher(line, console, clock));
-        let status = tokio::select! {
-            status = &mut running => status,
-            () = during(Heard([out.clone(), err.clone()])) => running.await,
+        let heard = Heard { printed: [out.clone(), err.clone()], ended: Arc::default() };
+        let (ended, told) = (heard.ended.clone(), out.1.clone());
+        let running = async {
+            let status = usher(line, console, clock).await;
+            ended.store(true, Ordering::Release);
+            told.notify_one();
+            status
         };
+        let (status, ()) = tokio::join!(running, during(heard));
         Ran { command: words.join(" "), status, out: out.take(), err: err.take() }
     }
 

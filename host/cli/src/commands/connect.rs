@@ -14,7 +14,7 @@ use usher_planner::Scope;
 use usher_runtime::contract::source::{Report, Standing};
 use usher_runtime::{Kind, Plugin};
 use usher_store::{Connection, NewConnection, Secret, Settings as Rules, State, Store, StoreError};
-use usher_sync::{Host, Secrets};
+use usher_sync::{Fault, Host, Secrets};
 
 /// Minutes between runs from Graph, unless it is said otherwise: an unchanged tenant costs two requests.
 const GRAPH_MINUTES: u32 = 30;
@@ -75,6 +75,28 @@ fn asked(context: &mut Context, plugin: &Plugin) -> given::Pairs {
     pairs
 }
 
+/// What is to be connected.
+struct Draft {
+    earlier: Option<Connection>,
+    new: NewConnection,
+    /// As they are kept.
+    secrets: Vec<(String, Secret)>,
+    /// Nothing but the sign-in changes: there is nothing to agree to.
+    only_signs_in: bool,
+}
+
+/// What a test of it found.
+struct Tested {
+    report: Result<Report, Fault>,
+    good: bool,
+}
+
+impl Tested {
+    fn domains(&self) -> &[String] {
+        self.report.as_ref().map_or(&[], |report| &report.verified_domains)
+    }
+}
+
 /// Connects a source, or changes the settings of a connection.
 pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status, CliError> {
     let tenant = context.tenant().await?;
@@ -100,43 +122,94 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
             "give the new connection another name with --name",
         ));
     }
-    let (mut pairs, folder) = given::pairs(&args.given)?;
-    if args.reauthorise && !plugin.asks().contains("graph") {
+    let Some(mut draft) = drafted(context, plugin, name, earlier, &args)? else { return Ok(Status::Done) };
+    // Tried before it is saved, so that what is asked is asked about real counts.
+    let candidate = draft.candidate(tenant.id);
+    let signed_in = signed_in(context, &host, &candidate, &draft.secrets, &args).await?;
+    draft.secrets.extend(signed_in);
+    let report = host.check(&candidate, given_secrets(&draft.secrets).as_ref()).await;
+    let tested = shown(context, report);
+    if !args.share_domain {
+        // What it has already was settled when it came to have it.
+        let had = draft.earlier.as_ref().map_or(&[][..], |earlier| &earlier.domains);
+        let new: Vec<_> = tested.domains().iter().filter(|domain| !had.contains(domain)).cloned().collect();
+        unshared(&store, &candidate, &new).await?;
+    }
+    if !(args.yes || draft.only_signs_in && tested.good) {
+        agreed(context, &draft, &tested)?;
+    }
+    let connection = kept(context, plugin, tenant.id, &draft, &tested).await?;
+    told(context, &draft, &tested, &connection).await?;
+    Ok(Status::Done)
+}
+
+impl Draft {
+    /// As if it were connected.
+    fn candidate(&self, tenant: i64) -> Connection {
+        Connection {
+            tenant,
+            id: self.earlier.as_ref().map_or(0, |earlier| earlier.id),
+            name: self.new.name.clone(),
+            method: self.new.method.clone(),
+            settings: self.new.settings.clone(),
+            scope: self.new.scope.clone(),
+            rules: self.new.rules.clone(),
+            state: State::Configured,
+            cursor: None,
+            fingerprint: None,
+            admitted_by: None,
+            domains: Vec::new(),
+        }
+    }
+}
+
+/// What is given, over what is there already. Nothing where only that was to be seen, which it was then.
+fn drafted(
+    context: &mut Context,
+    plugin: &Plugin,
+    name: String,
+    earlier: Option<Connection>,
+    args: &ConnectArgs,
+) -> Result<Option<Draft>, CliError> {
+    let asks_graph = plugin.asks().contains("graph");
+    if args.reauthorise && !asks_graph {
         return Err(CliError::usage(
             format!("{} signs in nowhere, so there is nothing to authorise", args.method),
             format!("`usher plugin show {}` lists its settings", args.method),
         ));
     }
+    let (mut pairs, folder) = given::pairs(&args.given)?;
     if pairs.is_empty() && args.secret.is_empty() && earlier.is_none() {
         pairs = asked(context, plugin);
     }
-    // Nothing but the sign-in changes: there is nothing to agree to.
-    let only_signs_in = pairs.is_empty() && args.secret.is_empty() && args.reauthorise;
-    if pairs.is_empty() && args.secret.is_empty() && !(args.reauthorise && earlier.is_some()) {
-        return match earlier {
-            Some(earlier) => {
-                saved(context, &earlier);
-                Ok(Status::Done)
-            }
-            None => Err(CliError::usage(
+    let nothing = pairs.is_empty() && args.secret.is_empty();
+    let only_signs_in = nothing && args.reauthorise;
+    match &earlier {
+        Some(earlier) if nothing && !args.reauthorise => {
+            saved(context, earlier);
+            return Ok(None);
+        }
+        None if nothing => {
+            return Err(CliError::usage(
                 format!("{} needs settings", args.method),
                 format!(
                     "give them with --set key=value or --settings FILE; `usher plugin show {}` lists them",
                     args.method
                 ),
-            )),
-        };
+            ));
+        }
+        _ => {}
     }
     let mut scope = earlier.as_ref().map_or_else(Scope::default, |earlier| earlier.scope.clone());
     let mut rules = earlier.as_ref().map_or_else(Rules::default, |earlier| earlier.rules.clone());
-    if earlier.is_none() && plugin.asks().contains("graph") {
+    if earlier.is_none() && asks_graph {
         // A tenant's guests are people of other organisations.
         scope.guests = false;
         rules.interval = Some(GRAPH_MINUTES);
     }
     let own_folders = pairs.iter().any(|(key, _)| key == "folders");
     let rest = given::for_host(plugin, pairs, &mut scope, &mut rules)?;
-    if plugin.asks().contains("graph") {
+    if asks_graph {
         // Graph lets the case of ids vary; they are kept in lower case.
         scope.chosen = scope.chosen.map(|chosen| chosen.iter().map(|id| id.to_ascii_lowercase()).collect());
         scope.root = scope.root.map(|root| root.to_ascii_lowercase());
@@ -163,40 +236,31 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
             "put the files into a folder of their own",
         ));
     }
-    let mut secrets = Vec::new();
-    for pair in &args.secret {
+    let secrets = secrets(plugin, &args.secret)?;
+    let new = NewConnection { name, method: args.method.clone(), settings, scope, rules };
+    Ok(Some(Draft { earlier, new, secrets, only_signs_in }))
+}
+
+/// The secrets that are given, read from where they are.
+fn secrets(plugin: &Plugin, given: &[String]) -> Result<Vec<(String, Secret)>, CliError> {
+    let read = |pair: &String| {
         let (key, source) = pair.split_once('=').ok_or_else(|| {
             CliError::usage(format!("--secret {pair}: there is no `=`"), "write --secret key=env:NAME")
         })?;
         if !plugin.secrets().contains(key) {
             return Err(CliError::usage(
-                format!("{} has no secret setting {key}", args.method),
-                format!("`usher plugin show {}` lists its settings", args.method),
+                format!("{} has no secret setting {key}", plugin.id()),
+                format!("`usher plugin show {}` lists its settings", plugin.id()),
             ));
         }
-        secrets.push((key.to_owned(), secret(source)?));
-    }
-    let new = NewConnection { name: name.clone(), method: args.method.clone(), settings, scope, rules };
-    // Tried before it is saved, so that what is asked is asked about real counts.
-    let candidate = Connection {
-        tenant: tenant.id,
-        id: earlier.as_ref().map_or(0, |earlier| earlier.id),
-        name: name.clone(),
-        method: new.method.clone(),
-        settings: new.settings.clone(),
-        scope: new.scope.clone(),
-        rules: new.rules.clone(),
-        state: usher_store::State::Configured,
-        cursor: None,
-        fingerprint: None,
-        admitted_by: None,
-        domains: Vec::new(),
+        Ok((key.to_owned(), secret(source)?))
     };
-    let signed_in = signed_in(context, &host, &candidate, &secrets, &args).await?;
-    secrets.extend(signed_in);
-    let given = given_secrets(&secrets);
-    let tested = host.check(&candidate, given.as_ref()).await;
-    let good = match &tested {
+    given.iter().map(read).collect()
+}
+
+/// Shows what a test found.
+fn shown(context: &mut Context, report: Result<Report, Fault>) -> Tested {
+    let good = match &report {
         Ok(report) => {
             findings(context, report);
             report.findings.iter().all(|finding| finding.standing != Standing::Failed)
@@ -207,85 +271,102 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
             false
         }
     };
-    let domains = tested.as_ref().map(|report| report.verified_domains.clone()).unwrap_or_default();
-    if !args.share_domain {
-        // What it has already was settled when it came to have it.
-        let had = earlier.as_ref().map_or(&[][..], |earlier| &earlier.domains);
-        let new: Vec<_> = domains.iter().filter(|domain| !had.contains(domain)).cloned().collect();
-        unshared(&store, &candidate, &new).await?;
-    }
-    let everyone = new.scope.chosen.is_none();
-    let counts = tested.as_ref().ok().and_then(|report| report.counts);
-    let is_agreed = args.yes || only_signs_in && good;
-    if !is_agreed {
-        let what = match counts {
-            Some(counts) if everyone => {
-                format!("The full scope is {} users and {} groups.", counts.users, counts.groups)
-            }
-            _ if everyone => "The scope is everybody.".to_owned(),
-            _ => "Only the chosen groups and their people come in.".to_owned(),
-        };
-        context.console.line(what);
-        let question =
-            if good { "Save these settings?" } else { "The test failed. Save these settings all the same?" };
-        if !context.console.confirm(question) {
-            return Err(CliError {
-                status: Status::Held,
-                class: "unconfirmed".to_owned(),
-                message: "nothing was saved".to_owned(),
-                advice: Some("confirm when asked, or give --yes".to_owned()),
-            });
+    Tested { report, good }
+}
+
+/// Asks whether it is to be so.
+fn agreed(context: &mut Context, draft: &Draft, tested: &Tested) -> Result<(), CliError> {
+    let everyone = draft.new.scope.chosen.is_none();
+    context.console.line(match tested.report.as_ref().ok().and_then(|report| report.counts) {
+        Some(counts) if everyone => {
+            format!("The full scope is {} users and {} groups.", counts.users, counts.groups)
         }
+        _ if everyone => "The scope is everybody.".to_owned(),
+        _ => "Only the chosen groups and their people come in.".to_owned(),
+    });
+    let question = if tested.good {
+        "Save these settings?"
+    } else {
+        "The test failed. Save these settings all the same?"
+    };
+    if context.console.confirm(question) {
+        return Ok(());
     }
-    let connection = store.save_connection(tenant.id, &new, context.now()).await?;
+    Err(CliError {
+        status: Status::Held,
+        class: "unconfirmed".to_owned(),
+        message: "nothing was saved".to_owned(),
+        advice: Some("confirm when asked, or give --yes".to_owned()),
+    })
+}
+
+/// Keeps it, with its secrets and what the test found.
+async fn kept(
+    context: &mut Context,
+    plugin: &Plugin,
+    tenant: i64,
+    draft: &Draft,
+    tested: &Tested,
+) -> Result<Connection, CliError> {
+    let store = context.store().await?;
+    let connection = store.save_connection(tenant, &draft.new, context.now()).await?;
     // A test that didn't see them says nothing of them, unless the source is another one now.
-    let same = earlier.as_ref().is_some_and(|earlier| earlier.settings == connection.settings);
-    if !domains.is_empty() || !same {
-        store.keep_domains(&connection, &domains).await?;
+    let same = draft.earlier.as_ref().is_some_and(|earlier| earlier.settings == connection.settings);
+    if !tested.domains().is_empty() || !same {
+        store.keep_domains(&connection, tested.domains()).await?;
     }
-    if !secrets.is_empty() {
+    let asks_graph = plugin.asks().contains("graph");
+    if !draft.secrets.is_empty() {
         let key = context.key()?;
-        for (name, secret) in &secrets {
-            store.keep_secret(&key, tenant.id, connection.id, name, secret).await?;
+        for (name, secret) in &draft.secrets {
+            store.keep_secret(&key, tenant, connection.id, name, secret).await?;
         }
         // A credential takes the place of the one before, also of the other kind.
-        let given = |name: &str| secrets.iter().any(|(given, _)| given == name);
+        let given = |name: &str| draft.secrets.iter().any(|(given, _)| given == name);
         for (new, old) in [("client_secret", "certificate"), ("certificate", "client_secret")] {
-            if plugin.asks().contains("graph") && given(new) && !given(old) {
-                store.forget_secret(tenant.id, connection.id, old).await?;
+            if asks_graph && given(new) && !given(old) {
+                store.forget_secret(tenant, connection.id, old).await?;
             }
         }
     }
-    let connection = if good && plugin.asks().contains("graph") {
-        authorised(&store, &connection).await?
-    } else {
-        connection
-    };
+    if tested.good && asks_graph { authorised(&store, &connection).await } else { Ok(connection) }
+}
+
+/// Says what has become of it.
+async fn told(
+    context: &mut Context,
+    draft: &Draft,
+    tested: &Tested,
+    connection: &Connection,
+) -> Result<(), CliError> {
+    let name = &connection.name;
     if context.console.is_json() {
-        let findings = tested.as_ref().map(report_json).unwrap_or_default();
-        let fault = tested.as_ref().err();
-        context.console.json(&json!({ "connection": name, "method": args.method, "state": connection.state,
-            "tested": good, "check": findings, "fault": fault }));
-    } else {
-        let word = match &earlier {
-            Some(_) if only_signs_in && good => "authorised",
-            Some(_) => "changed",
-            None => "connected",
-        };
-        let warning = if good { "" } else { " The test failed: see above." };
-        let others = store.connections(tenant.id).await?;
-        let active = others.iter().find(|other| other.id != connection.id && other.state.is_live());
-        context.console.line(match active.filter(|_| !connection.state.is_live()) {
-            Some(active) => format!(
-                "{name} is {word}.{warning} {} stays the active connection: see what a switch would do with `usher plan --connection {name}`, and switch with `usher switch {name}`.",
-                active.name
-            ),
-            None => format!(
-                "{name} is {word}.{warning} Nothing is imported yet: see what would be with `usher plan`."
-            ),
-        });
+        let findings = tested.report.as_ref().map(report_json).unwrap_or_default();
+        let fault = tested.report.as_ref().err();
+        context
+            .console
+            .json(&json!({ "connection": name, "method": connection.method, "state": connection.state,
+            "tested": tested.good, "check": findings, "fault": fault }));
+        return Ok(());
     }
-    Ok(Status::Done)
+    if draft.only_signs_in && tested.good && connection.state.is_live() {
+        context.console.line(format!("{name} is authorised. The next run goes on where the last one ended."));
+        return Ok(());
+    }
+    let word = if draft.earlier.is_some() { "changed" } else { "connected" };
+    let warning = if tested.good { "" } else { " The test failed: see above." };
+    let others = context.store().await?.connections(connection.tenant).await?;
+    let active = others.iter().find(|other| other.id != connection.id && other.state.is_live());
+    context.console.line(match active.filter(|_| !connection.state.is_live()) {
+        Some(active) => format!(
+            "{name} is {word}.{warning} {} stays the active connection: see what a switch would do with `usher plan --connection {name}`, and switch with `usher switch {name}`.",
+            active.name
+        ),
+        None => format!(
+            "{name} is {word}.{warning} Nothing is imported yet: see what would be with `usher plan`."
+        ),
+    });
+    Ok(())
 }
 
 /// One verified domain belongs to one live connection: two would both say who its people are.
