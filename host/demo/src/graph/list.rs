@@ -205,7 +205,14 @@ pub fn list(
     if let Some(behind) = next {
         fields.field("@odata.nextLink", &next_link(call, &behind.seal(state)));
     }
-    let view = View { directory, identity: call.identity, selection, expand, typed: listing.typed };
+    let view = View {
+        directory,
+        identity: call.identity,
+        selection,
+        expand,
+        typed: listing.typed,
+        upper: state.unruly.changing_case,
+    };
     let tail = listing.tail.iter().filter(|_| last && plan.takes_all()).map(Err);
     put_array(fields.name("value"), page.into_iter().map(Ok).chain(tail), |out, element| match element {
         Ok(object) => view.put(out, object, None),

@@ -137,7 +137,14 @@ fn one(state: &State, call: &Call<'_>, object: &Object) -> Result<Answer, GraphE
     let selection = Selection::read(call.query.select.as_deref(), &[kind], &state.directory)?;
     let expand = read_expand(call, kind, &state.directory)?;
     let context = call.context(&format!("{}{}/$entity", kind.collection(), selection.suffix()));
-    let view = View { directory: &state.directory, identity: call.identity, selection, expand, typed: false };
+    let view = View {
+        directory: &state.directory,
+        identity: call.identity,
+        selection,
+        expand,
+        typed: false,
+        upper: state.unruly.changing_case,
+    };
     let mut body = Vec::new();
     view.put(&mut body, object, Some(&context));
     Ok(Answer::json(200, body))
@@ -153,6 +160,7 @@ fn manager(state: &State, call: &Call<'_>, user: &Object) -> Result<Answer, Grap
         selection,
         expand: Vec::new(),
         typed: true,
+        upper: state.unruly.changing_case,
     };
     let mut body = Vec::new();
     view.put(&mut body, manager, Some(&context));
@@ -207,6 +215,7 @@ pub fn deleted_one(
             selection,
             expand: Vec::new(),
             typed: true,
+            upper: state.unruly.changing_case,
         };
         let mut body = Vec::new();
         view.put(&mut body, object, Some(&call.context("directoryObjects/$entity")));

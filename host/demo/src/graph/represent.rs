@@ -99,6 +99,8 @@ pub struct View<'a> {
     pub expand: Vec<Expand>,
     /// Whether `@odata.type` is needed.
     pub typed: bool,
+    /// Whether ids are written in upper case, where delta queries write them in either.
+    pub upper: bool,
 }
 
 impl View<'_> {
@@ -115,10 +117,13 @@ impl View<'_> {
         let names = self.selection.of(object.kind);
         // The id comes even where it wasn't selected, as long as the view is of several kinds.
         if self.typed && !names.iter().any(|name| name == "id") {
-            put_id(fields.name("id"), object.guid, false);
+            put_id(fields.name("id"), object.guid, self.upper);
         }
         for name in names.iter().filter(|name| !schema::is_link(name)) {
-            put_property(fields.name(name), object, name, open);
+            match name.as_str() {
+                "id" => put_id(fields.name(name), object.guid, self.upper),
+                _ => put_property(fields.name(name), object, name, open),
+            }
         }
         for link in &self.expand {
             self.put_link(&mut fields, object, link);
@@ -133,6 +138,7 @@ impl View<'_> {
             selection: selection.clone(),
             expand: Vec::new(),
             typed: true,
+            upper: self.upper,
         };
         match link {
             Expand::Manager(selection) => {
@@ -151,7 +157,6 @@ impl View<'_> {
 
 fn put_property(out: &mut Vec<u8>, object: &Object, name: &str, open: bool) {
     let value = match (name, object.life) {
-        ("id", _) => return put_id(out, object.guid, false),
         ("deletedDateTime", Life::Deleted(at)) => return put(out, &instant(at)),
         _ => object.properties.get(name).filter(|_| open),
     };

@@ -213,6 +213,7 @@ fn entity(state: &State, call: &Call<'_>, place: Place, status: u16) -> Result<A
         selection,
         expand: Vec::new(),
         typed: status == 200,
+        upper: state.unruly.changing_case,
     };
     let mut body = Vec::new();
     view.put(&mut body, object, Some(&context));
