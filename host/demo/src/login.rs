@@ -1,13 +1,13 @@
 //! The least of a sign-in: access tokens for applications with a secret, as Microsoft Entra's token endpoint gives them.
 //!
-//! **This is a simulation** by the documentation of the OAuth 2.0 client credentials flow. Nobody can sign in as a user here, and
-//! assertions are refused since their signature isn't verified. Statuses, OAuth's errors and the numbers behind `AADSTS` are Entra's, the
-//! sentences are not.
+//! **This is a simulation** by the documentation of the OAuth 2.0 client credentials flow. Nobody can sign in as a user here, and of an
+//! assertion only the certificate's thumbprint is looked at: its signature isn't verified. Statuses, OAuth's errors and the numbers behind
+//! `AADSTS` are Entra's, the sentences are not.
 
 use crate::graph::{Answer, Fields, Ids, Request};
 use crate::tenant::{Guid, Identity, Moment, SecretError, Tenant};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::SignedDuration;
 use percent_encoding::percent_decode_str;
 
@@ -56,24 +56,27 @@ fn token(tenant: &Tenant, request: &Request) -> Result<Answer, Refusal> {
         );
         Refusal(400, "unauthorized_client", 700_016, text)
     })?;
-    if form.get("client_assertion").is_some() {
-        let text = "No certificate of the application fits the assertion.";
-        return Err(Refusal(401, "invalid_client", 700_027, text.to_owned()));
+    if let Some(assertion) = form.get("client_assertion") {
+        if !application.certificates.iter().any(|known| Some(known) == thumbprint(assertion).as_ref()) {
+            let text = "No certificate of the application fits the assertion.";
+            return Err(Refusal(401, "invalid_client", 700_027, text.to_owned()));
+        }
+    } else {
+        let secret = form.secret.as_deref().ok_or_else(|| {
+            let text = "Neither 'client_secret' nor 'client_assertion' was sent.";
+            Refusal(401, "invalid_client", 7_000_218, text.to_owned())
+        })?;
+        application.check(secret, now).map_err(|error| match error {
+            SecretError::Wrong => {
+                let text = format!("The secret is none of application '{client}'.");
+                Refusal(401, "invalid_client", 7_000_215, text)
+            }
+            SecretError::Expired => {
+                let text = format!("The secret of application '{client}' has expired.");
+                Refusal(401, "invalid_client", 7_000_222, text)
+            }
+        })?;
     }
-    let secret = form.secret.as_deref().ok_or_else(|| {
-        let text = "Neither 'client_secret' nor 'client_assertion' was sent.";
-        Refusal(401, "invalid_client", 7_000_218, text.to_owned())
-    })?;
-    application.check(secret, now).map_err(|error| match error {
-        SecretError::Wrong => {
-            let text = format!("The secret is none of application '{client}'.");
-            Refusal(401, "invalid_client", 7_000_215, text)
-        }
-        SecretError::Expired => {
-            let text = format!("The secret of application '{client}' has expired.");
-            Refusal(401, "invalid_client", 7_000_222, text)
-        }
-    })?;
     let scope = form.get("scope").ok_or_else(|| missing("scope"))?;
     if !scope.ends_with("/.default") {
         let text = format!(
@@ -93,6 +96,13 @@ fn token(tenant: &Tenant, request: &Request) -> Result<Answer, Refusal> {
     fields.field("access_token", &token);
     fields.close();
     Ok(json(200, body))
+}
+
+/// Whose certificate an assertion names (RFC 7515, section 4.1.8).
+fn thumbprint(assertion: &str) -> Option<String> {
+    let (header, _) = assertion.split_once('.')?;
+    let header: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+    header.get("x5t#S256")?.as_str().map(str::to_owned)
 }
 
 fn configuration(tenant: &Tenant, request: &Request, of: &str) -> Answer {

@@ -10,6 +10,7 @@ use std::fmt;
 use url::Url;
 use usher_runtime::contract::graph::Failure;
 use usher_runtime::contract::model::Fault as Answer;
+use usher_runtime::contract::source::{Finding, Report, Standing};
 use usher_runtime::{CallError, Service};
 use usher_services::Graph;
 use usher_services::graph::{Paths, directory_roles};
@@ -80,6 +81,25 @@ impl Host {
         let tokens = self.tokens(connection, given).await.map_err(blocked)?;
         let id_tokens = IdTokens::new(entra.clone());
         Ok(Some(Authorisation { host: self.clone(), method, entra, id_tokens, permission, tokens, paths }))
+    }
+
+    /// What an operator is told of permissions that a sign-in lacks, and that a test found nothing about.
+    pub(crate) async fn ungranted(
+        &self,
+        connection: &Connection,
+        given: Option<&crate::Secrets>,
+        report: &Report,
+    ) -> Option<Finding> {
+        // What keeps it from signing in has kept the method from it too, which says so.
+        let authorisation = self.authorisation(connection, given).await.ok()??;
+        let lacking = authorisation.lacking().await.ok()?;
+        let told = |name: &&str| report.findings.iter().any(|finding| finding.what.contains(*name));
+        let untold: Vec<_> = lacking.into_iter().filter(|name| !told(name)).collect();
+        (!untold.is_empty()).then(|| Finding {
+            standing: Standing::Warning,
+            what: format!("the sign-in was not granted {}", untold.join(", ")),
+            advice: Some("grant it in the app registration, and have an administrator consent".to_owned()),
+        })
     }
 }
 

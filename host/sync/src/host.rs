@@ -8,7 +8,7 @@ use crate::sign_in::Secrets;
 use std::path::PathBuf;
 use std::sync::Arc;
 use usher_runtime::contract::model::Problem;
-use usher_runtime::contract::source::{Finding, Report as CheckReport, Standing};
+use usher_runtime::contract::source::Report as CheckReport;
 use usher_runtime::{Limits, Method, Policy};
 use usher_services::graph::GraphOptions;
 use usher_services::{Clock, Services};
@@ -172,23 +172,11 @@ impl Host {
         let entry = self.entry(connection).await?;
         let offer = self.offer_to_look(connection, &entry, given).await?;
         let mut method = self.method(connection, &entry, &offer, 0).await?;
-        let mut report = method.check().await.map_err(|error| Fault::of_call(&connection.method, error))?;
-        let lacking = match self.authorisation(connection, given).await {
-            Ok(Some(authorisation)) => authorisation.lacking().await.unwrap_or_default(),
-            // What keeps it from signing in has kept the method from it too, which says so.
-            Ok(None) | Err(_) => Vec::new(),
-        };
-        let told = |name: &&str| report.findings.iter().any(|finding| finding.what.contains(*name));
-        let untold: Vec<_> = lacking.into_iter().filter(|name| !told(name)).collect();
-        if !untold.is_empty() {
-            report.findings.push(Finding {
-                standing: Standing::Warning,
-                what: format!("the sign-in was not granted {}", untold.join(", ")),
-                advice: Some(
-                    "grant it in the app registration, and have an administrator consent".to_owned(),
-                ),
-            });
-        }
+        let report = method.check().await;
+        let mut report = report.map_err(|error| Fault::of_call(&connection.method, error))?;
+        report.findings.extend(self.certificate_ends(connection, &entry, given).await?);
+        let ungranted = self.ungranted(connection, given, &report).await;
+        report.findings.extend(ungranted);
         Ok(report)
     }
 

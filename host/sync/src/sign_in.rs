@@ -6,10 +6,12 @@
 use crate::catalogue::Entry;
 use crate::fault::{Class, Fault};
 use crate::host::Host;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use usher_runtime::contract::model::Fault as Answer;
+use usher_runtime::contract::source::{Finding, Standing};
 use usher_runtime::{BoxFuture, Service};
 use usher_services::Graph;
 use usher_services::graph::{GraphClient, Paths};
@@ -24,6 +26,9 @@ pub(crate) const TOKENS: &str = "tokens";
 /// The secrets by which an application proves who it is.
 const CLIENT_SECRET: &str = "client_secret";
 const CERTIFICATE: &str = "certificate";
+/// Who renews a certificate needs somebody at the tenant, and that takes its time.
+const SOON: SignedDuration = SignedDuration::from_hours(24 * 30);
+const RENEW: &str = "upload a new one to the application under Certificates & secrets, and give it with --secret certificate=@FILE";
 
 /// Secrets of a connection by the names of their settings.
 #[derive(Clone, Default)]
@@ -94,6 +99,31 @@ impl Host {
         Ok(Some(Graph::new(client, paths)))
     }
 
+    /// What an operator is told of a certificate that ends soon.
+    pub(crate) async fn certificate_ends(
+        &self,
+        connection: &Connection,
+        entry: &Entry,
+        given: Option<&Secrets>,
+    ) -> Result<Option<Finding>, Fault> {
+        if !entry.plugin.about().capabilities.contains_key(Graph::INTERFACE) {
+            return Ok(None);
+        }
+        let certificate = self.certificate(connection, given).await;
+        let certificate = certificate.map_err(|error| refused(entry.plugin.id(), error))?;
+        let Some(end) = certificate.and_then(|certificate| certificate.ends()) else { return Ok(None) };
+        let left = end.duration_since(self.clock.now());
+        Ok((left <= SOON).then(|| Finding {
+            standing: Standing::Warning,
+            what: match left.as_hours() / 24 {
+                0 => format!("the certificate ends on {}, within a day", day(end)),
+                1 => format!("the certificate ends on {}, in 1 day", day(end)),
+                days => format!("the certificate ends on {}, in {days} days", day(end)),
+            },
+            advice: Some(RENEW.to_owned()),
+        }))
+    }
+
     /// The tokens of a connection, as its settings say.
     pub(crate) async fn tokens(
         &self,
@@ -153,20 +183,38 @@ impl Host {
         kept.map_err(|error| TokenError::Kept(error.to_string()))
     }
 
+    /// The certificate that counts: the one that was given, else the kept one.
+    async fn certificate(
+        &self,
+        connection: &Connection,
+        given: Option<&Secrets>,
+    ) -> Result<Option<Certificate>, TokenError> {
+        // One that is given now stands for the kept one, of whichever kind that is.
+        let only_secret = given
+            .is_some_and(|given| given.0.contains_key(CLIENT_SECRET) && !given.0.contains_key(CERTIFICATE));
+        if only_secret {
+            return Ok(None);
+        }
+        let Some(pem) = self.secret(connection, CERTIFICATE, given).await? else { return Ok(None) };
+        let read = Certificate::from_pem(&pem);
+        read.map(Some).map_err(|error| TokenError::setting(CERTIFICATE, error.to_string()))
+    }
+
     async fn proof(
         &self,
         connection: &Connection,
         permission: Permission,
         given: Option<&Secrets>,
     ) -> Result<Proof, TokenError> {
-        // One that is given now stands for the kept one, of whichever kind that is.
-        let only_secret = given
-            .is_some_and(|given| given.0.contains_key(CLIENT_SECRET) && !given.0.contains_key(CERTIFICATE));
         // A certificate is the stronger proof; where both are given it is the one that counts.
-        if !only_secret && let Some(pem) = self.secret(connection, CERTIFICATE, given).await? {
-            let certificate = Certificate::from_pem(&pem)
-                .map_err(|error| TokenError::setting(CERTIFICATE, error.to_string()))?;
-            return Ok(Proof::Certificate(certificate));
+        if let Some(certificate) = self.certificate(connection, given).await? {
+            let ended = certificate.ends().filter(|end| *end < self.clock.now());
+            return match ended {
+                None => Ok(Proof::Certificate(certificate)),
+                Some(end) => {
+                    Err(TokenError::setting(CERTIFICATE, format!("it ended on {}; {RENEW}", day(end))))
+                }
+            };
         }
         if let Some(secret) = self.secret(connection, CLIENT_SECRET, given).await? {
             return Ok(Proof::Secret(secret));
@@ -183,6 +231,11 @@ impl Host {
 
 fn text<'a>(connection: &'a Connection, name: &str) -> &'a str {
     connection.settings.get(name).and_then(serde_json::Value::as_str).unwrap_or_default()
+}
+
+/// The day of a moment, in UTC.
+fn day(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%d").to_string()
 }
 
 fn cloud(connection: &Connection) -> Result<Cloud, TokenError> {

@@ -23,6 +23,8 @@ pub struct Application {
     pub name: String,
     /// All secrets, expired ones too.
     pub secrets: Vec<Secret>,
+    /// The certificates that were uploaded, by their thumbprints as `x5t#S256` has them.
+    pub certificates: Vec<String>,
     /// Application permissions with an administrator's consent, and since when.
     pub permissions: Vec<(String, Timestamp)>,
 }

@@ -135,6 +135,7 @@ impl Tenant {
             principal,
             name,
             secrets: Vec::new(),
+            certificates: Vec::new(),
             permissions: Vec::new(),
         });
         client_id
@@ -147,6 +148,12 @@ impl Tenant {
         let text = format!("{}~{:x}", state.draw("secret"), state.draw("secret").low());
         state.application(client_id)?.secrets.push(Secret { text: text.clone(), expires });
         Ok(text)
+    }
+
+    /// Uploads a certificate, of which only the thumbprint counts here: SHA-256, base64url.
+    pub fn add_certificate(&self, client_id: Guid, thumbprint: &str) -> Result<(), EditError> {
+        self.state().application(client_id)?.certificates.push(thumbprint.to_owned());
+        Ok(())
     }
 
     /// Lets a secret expire now.

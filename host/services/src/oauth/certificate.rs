@@ -6,11 +6,13 @@ use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::KeyPair as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use rustls_pki_types::CertificateDer;
+use jiff::Timestamp;
 use rustls_pki_types::pem::{PemObject, SectionKind};
+use rustls_pki_types::{CertificateDer, UnixTime};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// A certificate with its RSA key. Cheap to clone.
@@ -18,6 +20,7 @@ use zeroize::Zeroizing;
 pub struct Certificate {
     key: Arc<KeyPair>,
     thumbprint: String,
+    ends: Option<Timestamp>,
 }
 
 /// What is wrong with the text of a certificate, as a sentence for the operator.
@@ -88,12 +91,17 @@ impl Certificate {
             return Err(BadCertificate("the private key is not the certificate's"));
         }
         let thumbprint = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(certificate.as_slice()));
-        Ok(Self { key: Arc::new(key), thumbprint })
+        Ok(Self { key: Arc::new(key), thumbprint, ends: end(&certificate) })
     }
 
     /// SHA-256 of the certificate, base64url: the header `x5t#S256` (RFC 7515, 4.1.8).
     pub fn thumbprint(&self) -> &str {
         &self.thumbprint
+    }
+
+    /// The last moment at which it is good (`notAfter`; RFC 5280, 4.1.2.5). None where it can't be taken apart: then Entra tells.
+    pub fn ends(&self) -> Option<Timestamp> {
+        self.ends
     }
 
     pub(crate) fn key(&self) -> &KeyPair {
@@ -123,6 +131,20 @@ fn belong_together(certificate: &[u8], key: &KeyPair) -> Result<bool, BadCertifi
     let ours: PublicKeyX509Der<'_> =
         key.public_key().as_der().map_err(|_| BadCertificate("the private key can't be read"))?;
     Ok(parsed.subject_public_key_info().as_ref() == ours.as_ref())
+}
+
+/// When a certificate ends. webpki keeps the date to itself until it is asked about a time after it, which it looks at before anything else.
+fn end(certificate: &[u8]) -> Option<Timestamp> {
+    let der = CertificateDer::from(certificate);
+    let parsed = webpki::EndEntityCert::try_from(&der).ok()?;
+    let last = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX));
+    let usage = webpki::KeyUsage::client_auth();
+    match parsed.verify_for_usage(&[], &[], &[], last, usage, None, None) {
+        Err(webpki::Error::CertExpired { not_after, .. }) => {
+            Timestamp::from_second(i64::try_from(not_after.as_secs()).ok()?).ok()
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -168,6 +190,22 @@ mod tests {
         assert_eq!(first.thumbprint(), turned.thumbprint());
         assert_eq!(first.thumbprint().len(), 43);
         assert_eq!(format!("{first:?}"), format!("Certificate({})", first.thumbprint()));
+    }
+
+    #[test]
+    fn f3_the_end_of_a_certificate_is_read_from_it_whatever_it_may_sign() {
+        use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+        let key = KeyPair::from_pem(&samples::rsa().1).unwrap();
+        for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
+            let mut made = CertificateParams::new(vec!["usher".to_owned()]).unwrap();
+            made.not_before = date_time_ymd(2025, 1, 1);
+            made.not_after = date_time_ymd(2026, 3, 20);
+            // As `openssl req -x509` makes them.
+            made.is_ca = is_ca;
+            let pem = made.self_signed(&key).unwrap().pem();
+            let certificate = read(&format!("{pem}{}", samples::rsa().1)).unwrap();
+            assert_eq!(certificate.ends(), Some("2026-03-20T00:00:00Z".parse().unwrap()));
+        }
     }
 
     #[test]
