@@ -105,6 +105,11 @@ fn thumbprint(assertion: &str) -> Option<String> {
     header.get("x5t#S256")?.as_str().map(str::to_owned)
 }
 
+/// What Entra refuses on order.
+pub fn refused(error: &'static str, number: u32, ids: &Ids, now: Moment) -> Answer {
+    Refusal(400, error, number, "The sign-in was refused on order.".to_owned()).answer(ids, now)
+}
+
 fn configuration(tenant: &Tenant, request: &Request, of: &str) -> Answer {
     let base = &request.base;
     let mut body = Vec::new();

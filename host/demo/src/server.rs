@@ -129,6 +129,7 @@ fn struck(tenant: &Tenant, request: &mut Request, ids: &Ids, fault: Option<&Faul
         Some(Fault::Status { code, error, retry_after }) => {
             graph::struck(*code, error, retry_after.clone()).answer(ids, tenant.now())
         }
+        Some(Fault::Entra { error, number }) => login::refused(error, *number, ids, tenant.now()),
         Some(Fault::WrongJson) => Answer::json(200, b"<html><body>It works!</body></html>".to_vec()),
         Some(Fault::WrongShape) => Answer::json(200, graph::wrong_shape()),
         Some(Fault::Huge(_)) => Answer::json(200, Vec::new()),

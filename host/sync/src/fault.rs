@@ -106,7 +106,7 @@ impl Fault {
                 Class::Auth,
                 why,
                 format!(
-                    "authorise the connection again: `usher connect {plugin} --reauthorise`, or with a new secret or certificate; nothing else is changed by it"
+                    "when it is mended there, run it again; else `usher connect {plugin} --reauthorise`, or a new secret or certificate. Nothing else is changed by it"
                 ),
             ),
             PluginAnswer::Permission(why) => {

@@ -14,6 +14,13 @@ pub enum Fault {
         /// `Retry-After`, if there is to be one.
         retry_after: Option<String>,
     },
+    /// A refusal in Entra's envelope: OAuth's word, and the number behind `AADSTS`.
+    Entra {
+        /// `error`.
+        error: &'static str,
+        /// The first of `error_codes`.
+        number: u32,
+    },
     /// The true answer, of which so many bytes arrive before the connection closes.
     CutBody(usize),
     /// The connection closes without an answer.

@@ -225,7 +225,7 @@ const CODES: &[(u32, Class, &str)] = &[
     ),
     (
         7000229,
-        CLIENT,
+        SignIn,
         "the application has no service principal in this tenant; grant admin consent to add it",
     ),
     (9001023, TENANT, "the request must be made for one tenant; enter its id"),
@@ -314,6 +314,7 @@ mod tests {
             (7000014, CERTIFICATE),
             (65001, SignIn),
             (65004, SignIn),
+            (7000229, SignIn),
             (50020, SignIn),
             (50076, SignIn),
             (50079, SignIn),
