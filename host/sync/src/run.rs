@@ -15,12 +15,15 @@ use crate::switch;
 use crate::times::Times;
 use std::collections::BTreeMap;
 use usher_model::Digester;
-use usher_planner::{Action, Hold};
+use usher_planner::{Action, Hold, Outside};
 use usher_runtime::Absence;
 use usher_store::{
     Applied, Connection, Finding, Former, Intent, Lease, NewRun, Run, RunState, Standing, State, StoreError,
     Tally, failpoint,
 };
+
+/// Findings that are looked through at a time.
+const FINDINGS: i64 = 1_000;
 
 /// Whether a plan may be applied.
 pub enum Consent<'a> {
@@ -362,6 +365,7 @@ impl Host {
         store.collect_findings(lease, read).await?;
         switch::tell(self, lease, read, &former, report).await?;
         let changes = self.count(lease, &plan.tally, report).await?;
+        report.notes.extend(self.guests_alone(connection, lease, report).await?);
         report.plan = Some(plan.hash.to_string());
         failpoint("plan.hashed");
         let ground = Settled {
@@ -416,6 +420,36 @@ impl Host {
         report.users.unchanged = users;
         report.groups.unchanged = groups;
         Ok(changes)
+    }
+
+    /// What is said where the source has nobody but guests, and guests stay out: an empty directory is nobody's intention.
+    async fn guests_alone(
+        &self,
+        connection: &Connection,
+        lease: Lease,
+        report: &Report,
+    ) -> Result<Option<String>, Fault> {
+        let found = report.users.found;
+        if connection.scope.guests || found == 0 || report.users.skipped != found {
+            return Ok(None);
+        }
+        let by = format!("{}: ", Outside::Guest.setting());
+        let (mut from, mut guests) = (1, 0);
+        loop {
+            let page = self.store.findings(lease.tenant, lease.run, from, FINDINGS).await?;
+            let users: Vec<_> = page.iter().filter(|finding| finding.kind == "user").collect();
+            if users.iter().any(|finding| !finding.reason.starts_with(&by)) {
+                return Ok(None);
+            }
+            guests += users.len() as u64;
+            if page.is_empty() {
+                break;
+            }
+            from += FINDINGS;
+        }
+        Ok((guests == found).then(|| {
+            format!("all {found} users of the source are guests, and guests stay out; let them in with --set guests=true")
+        }))
     }
 
     #[allow(clippy::too_many_arguments)]
