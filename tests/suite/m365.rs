@@ -76,7 +76,11 @@ impl Cloud {
 
     /// The same with other flags.
     pub async fn connect_with(&self, flags: &[&str], settings: &[&str]) -> Ran {
-        let secret = format!("client_secret=@{}", self.secret_file());
+        self.connect_by(&format!("client_secret=@{}", self.secret_file()), flags, settings).await
+    }
+
+    /// The same with another credential than the secret.
+    pub async fn connect_by(&self, credential: &str, flags: &[&str], settings: &[&str]) -> Ran {
         let own = [
             format!("tenant_id={}", self.tenant.id()),
             format!("client_id={}", self.app),
@@ -84,7 +88,7 @@ impl Cloud {
             format!("graph_url={}", self.url()),
             format!("login_url={}", self.url()),
         ];
-        let mut line = vec!["connect", "m365", "--secret", &secret];
+        let mut line = vec!["connect", "m365", "--secret", credential];
         line.extend(flags);
         for setting in own.iter().map(String::as_str).chain(settings.iter().copied()) {
             line.extend(["--set", setting]);

@@ -28,6 +28,7 @@ mod leaving;
 mod lookups;
 mod m365;
 mod m365_any;
+mod m365_bad_input;
 mod m365_consent;
 mod m365_faults;
 mod m365_scope;
