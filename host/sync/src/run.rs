@@ -311,6 +311,8 @@ impl Host {
         }
         // Also where everybody is due: that is everybody whom the source has, and who was edited may have left it.
         store.edited_due(lease, read).await?;
+        // Who is due is staged too, and may be everybody where the read brought nobody.
+        store.analyze_read(read).await?;
         failpoint("admit.due");
         if short {
             let mut prover = Prover {
