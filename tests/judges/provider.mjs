@@ -7,7 +7,7 @@
 // take their family with them when one is used twice, signatures. What is Entra's own is added here: addresses by tenant, resource
 // and claims of access tokens, numbers (`AADSTS…`) and ids of errors, an administrator's consent.
 //
-// `GET /harness/forget/ACCOUNT` deletes an account. `GET /harness/seen` lists the requests for tokens: what was asked, by whom, and the number of the refusal, if it was one.
+// `GET /harness/forget/ACCOUNT` deletes an account, `GET /harness/withdraw/CLIENT` takes consent back. `GET /harness/seen` lists the requests for tokens: what was asked, by whom, and the number of the refusal, if it was one.
 
 import { X509Certificate, createHash, generateKeyPairSync, randomUUID } from 'node:crypto';
 import http from 'node:http';
@@ -148,12 +148,16 @@ function accessToken(ctx, token, parts) {
 const policy = interactionPolicy.base();
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
+// A loopback address without its port: Entra compares no more of it (RFC 8252, 8.3).
+const portless = (address) => address.replace(/^(http:\/\/localhost):\d+/, '$1');
+
 function registration(known) {
   const common = {
     client_id: known.id,
     redirect_uris: known.redirects ?? [],
     response_types: known.redirects?.length ? ['code'] : [],
-    application_type: known.public ? 'native' : 'web',
+    // Whose port isn't compared, as Entra does for every application.
+    application_type: known.public || known.redirects?.some((redirect) => portless(redirect) !== redirect) ? 'native' : 'web',
   };
   const grants = [
     ...(known.redirects?.length ? ['authorization_code'] : []),
@@ -278,7 +282,7 @@ async function adminConsent(request, response, url) {
   const asked = url.searchParams;
   const known = client(asked.get('client_id'));
   const back = asked.get('redirect_uri');
-  if (known === undefined || !known.redirects?.includes(back)) return page(response, 400, '<p>AADSTS50011: The address to come back to is not registered.</p>');
+  if (known === undefined || !known.redirects?.some((redirect) => portless(redirect) === portless(back))) return page(response, 400, '<p>AADSTS50011: The address to come back to is not registered.</p>');
   if (request.method === 'GET') return page(response, 200, form(url.pathname + url.search));
   const said = await posted(request);
   const to = new URL(back);
@@ -301,6 +305,12 @@ function forget(name, response) {
   return response.writeHead(204).end();
 }
 
+// Consent is withdrawn.
+function withdraw(id, response) {
+  client(id).consented = false;
+  return response.writeHead(204).end();
+}
+
 // Dispatch
 
 const callback = provider.callback();
@@ -312,6 +322,7 @@ async function handle(request, response) {
     if (first === 'harness') {
       if (url.pathname === '/harness/seen') return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(seen));
       if (url.pathname.startsWith('/harness/forget/')) return forget(url.pathname.split('/').pop(), response);
+      if (url.pathname.startsWith('/harness/withdraw/')) return withdraw(url.pathname.split('/').pop(), response);
       return await interaction(request, response);
     }
     // A tenant goes by its id and by its domain.

@@ -115,15 +115,20 @@ impl Entrance {
         self.inst.usher_while(&line, during).await
     }
 
-    /// The same of an application, whose consent is asked for.
-    async fn consenting(&self, during: impl AsyncFnOnce(Heard)) -> Ran {
-        let port = self.port.to_string();
+    /// An application is connected: its secret is taken, and may nothing.
+    async fn application(&self) {
         let settings = self.settings(APPLICATION, "application");
-        // Its secret is kept first: it is taken, and may nothing.
         let secret = format!("client_secret=@{}", self.inst.file("client_secret", SECRET));
         let mut line = vec!["connect", "m365", "--yes", "--secret", &secret];
         line.extend(settings.iter().map(String::as_str));
         self.inst.usher(&line).await.ended(0);
+    }
+
+    /// The same, and its consent is asked for.
+    async fn consenting(&self, during: impl AsyncFnOnce(Heard)) -> Ran {
+        let port = self.port.to_string();
+        self.application().await;
+        self.inst.usher(&["check"]).await.ended(1);
         self.tenant.clear_requests();
         self.inst
             .usher_while(&["connect", "m365", "--yes", "--reauthorise", "--callback-port", &port], during)
@@ -249,8 +254,10 @@ async fn f2_who_consents_holds_enough_rights() {
                 assert!(ran.text().contains("ann@acme.example may not consent"), "{case}");
                 assert!(as_application || ran.json()["fault"]["class"] == "not_an_administrator", "{case}");
                 assert!(as_application || !place.keeps_tokens().await, "{case}");
+                assert!(!as_application || place.state().await == "configured", "{case}");
             }
             // The next one begins with nothing.
+            place.provider.withdraw(APPLICATION).await;
             let now = place.inst.now();
             place.inst = Installation::new();
             place.inst.set_clock(now);
@@ -431,8 +438,10 @@ async fn at_terminal(place: &Entrance, words: &[&str], answers: &str, account: &
         let line = String::from_utf8(line).unwrap();
         text.push_str(&line);
         if line.contains("oauth2/v2.0/authorize") {
-            let back = signed_in(account, Says::Accept, &address(&line)).await;
-            called(&back).await;
+            let mut next = address(&line);
+            while let End::Elsewhere(consent) = called(&signed_in(account, Says::Accept, &next).await).await {
+                next = consent;
+            }
             input.write_all(answers.as_bytes()).await.unwrap();
             let mut rest = Vec::new();
             out.read_to_end(&mut rest).await.unwrap();
@@ -451,13 +460,56 @@ async fn f45_sync_on_an_unlinked_connection_begins_with_the_sign_in() {
     place.revoked.lock().unwrap().insert(place.tenant.user(ADMINISTRATOR).unwrap().to_string());
     place.provider.forget(ADMINISTRATOR).await;
     place.inst.usher(&["sync", "--yes"]).await.ended(1);
-    // The sign-in comes back to any port: the provider compares it, so this client's is told.
     place.tenant.assign_role("Global Administrator", "bob@acme.example").unwrap();
     let (status, text) = at_terminal(&place, &["sync"], "y\n", "bob@acme.example").await;
     assert_eq!(status, 0, "{text}");
     for said in ["m365 isn't linked", "m365 is linked."] {
         assert!(text.contains(said), "{said}: {text}");
     }
+    assert_eq!(place.state().await, "active");
+}
+
+#[tokio::test]
+async fn f45_sync_of_an_application_begins_with_the_consent_that_it_lacks() {
+    let place = Entrance::open().await;
+    place.application().await;
+    // A token from before the consent is kept, and is good for an hour.
+    place.inst.usher(&["check"]).await.ended(1);
+    place.inst.usher(&["sync", "--yes"]).await.ended(1);
+    assert_eq!(place.state().await, "configured");
+    let (status, text) = at_terminal(&place, &["sync"], "y\n", ADMINISTRATOR).await;
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("m365 is linked.") && text.contains("all of it is written"), "{text}");
+    assert_eq!(place.state().await, "active");
+}
+
+#[tokio::test]
+async fn f6_settings_that_are_only_tried_leave_the_sign_in_as_it_is() {
+    let place = Entrance::open().await;
+    let secret = format!("client_secret=@{}", place.inst.file("client_secret", SECRET));
+    let port = place.port.to_string();
+    let settings = place.settings(APPLICATION, "delegated");
+    let mut line = vec!["connect", "m365", "--yes", "--secret", &secret, "--callback-port", &port];
+    line.extend(settings.iter().map(String::as_str));
+    place.inst.usher_while(&line, signs_in(ADMINISTRATOR)).await.ended(0);
+    place.inst.usher(&["sync", "--yes"]).await.ended(0);
+    // Another permission is tried, and not agreed to.
+    place.inst.usher(&["connect", "m365", "--set", "permission=application"]).await.ended(3);
+    // Another secret is tried, although there is a token that is good for an hour.
+    let wrong = format!("client_secret=@{}", place.inst.file("wrong", "not the secret"));
+    let refused = place.inst.usher(&["connect", "m365", "--secret", &wrong]).await.ended(3);
+    assert!(
+        refused.text().contains("the client secret is not one of the application's"),
+        "{}",
+        refused.text()
+    );
+    // The kept one isn't sent to somebody else.
+    let elsewhere = format!("login_url={}", place.server.url());
+    let refused = place.inst.usher(&["connect", "m365", "--yes", "--set", &elsewhere]).await.ended(2);
+    assert!(refused.text().contains("isn't sent to this one"), "{}", refused.text());
+    assert!(!place.tenant.requests().iter().any(|request| request.path.contains("oauth2")));
+    assert_eq!(place.inst.json(0, &["sync", "--yes"]).await["result"], "unchanged");
+    assert_eq!(place.redeemed("authorization_code").await, 1);
     assert_eq!(place.state().await, "active");
 }
 

@@ -147,9 +147,9 @@ fn count(what: &str, given: usize, limits: &Limits) -> Result<(), Ended> {
 
 fn token(token: Option<&str>, limits: &Limits) -> Result<(), Ended> {
     match token {
-        Some(token) if token.len() as u64 > limits.text_bytes => Err(too_much(
-            "text_bytes",
-            format!("gave a cursor of {} bytes; {} fit", token.len(), limits.text_bytes),
+        Some(token) if token.len() as u64 > limits.token_bytes => Err(too_much(
+            "token_bytes",
+            format!("gave a cursor of {} bytes; {} fit", token.len(), limits.token_bytes),
         )),
         _ => Ok(()),
     }

@@ -45,6 +45,8 @@ pub const LOG_BYTES: u64 = 64 << 10;
 pub const CHANGES: u64 = 10_000;
 /// The longest single text: longer than any attribute of a person, an image in a data URL aside.
 pub const TEXT_BYTES: u64 = 64 << 10;
+/// The longest token or cursor: what a walk through some 25,000 groups still has before it.
+pub const TOKEN_BYTES: u64 = 1 << 20;
 /// Attributes of one record, and values of one attribute.
 pub const ATTRIBUTES: u64 = 1_000;
 
@@ -81,6 +83,8 @@ pub struct Limits {
     pub changes: u64,
     /// The longest single text in an answer.
     pub text_bytes: u64,
+    /// The longest token or cursor.
+    pub token_bytes: u64,
     /// Attributes of a record; values of an attribute.
     pub attributes: u64,
 }
@@ -106,6 +110,7 @@ impl Limits {
             log_bytes: LOG_BYTES,
             changes: CHANGES,
             text_bytes: TEXT_BYTES,
+            token_bytes: TOKEN_BYTES,
             attributes: ATTRIBUTES,
         }
     }

@@ -255,14 +255,18 @@ impl Store {
              FROM staged_users g CROSS JOIN mirror_members m
              WHERE m.tenant = $1 AND m.connection = $3 AND m.member_id = g.source_id AND m.kind = 'user' AND g.tenant = $1 AND g.read = $2 AND g.op = 2
                AND NOT (g.place IS NOT NULL AND EXISTS (SELECT 1 FROM mirror_users d
-                   WHERE d.tenant = $1 AND d.connection = $3 AND d.source_id = g.source_id AND d.hash IS NULL))
+                       WHERE d.tenant = $1 AND d.connection = $3 AND d.source_id = g.source_id AND d.hash IS NULL)
+                   AND NOT EXISTS (SELECT 1 FROM user_links d
+                       WHERE d.tenant = $1 AND d.connection = $3 AND d.source_id = g.source_id))
              ON CONFLICT (tenant, read, group_id, member_id, kind) DO UPDATE SET op = 2",
             "INSERT INTO staged_members (tenant, read, group_id, member_id, kind, op)
              SELECT $1, $2, m.group_id, m.member_id, m.kind, 2
              FROM staged_groups g CROSS JOIN mirror_members m
              WHERE m.tenant = $1 AND m.connection = $3 AND m.member_id = g.source_id AND m.kind = 'group' AND g.tenant = $1 AND g.read = $2 AND g.op = 2
                AND NOT (g.place IS NOT NULL AND EXISTS (SELECT 1 FROM mirror_groups d
-                   WHERE d.tenant = $1 AND d.connection = $3 AND d.source_id = g.source_id AND d.hash IS NULL))
+                       WHERE d.tenant = $1 AND d.connection = $3 AND d.source_id = g.source_id AND d.hash IS NULL)
+                   AND NOT EXISTS (SELECT 1 FROM group_links d
+                       WHERE d.tenant = $1 AND d.connection = $3 AND d.source_id = g.source_id))
              ON CONFLICT (tenant, read, group_id, member_id, kind) DO UPDATE SET op = 2",
             "INSERT INTO staged_members (tenant, read, group_id, member_id, kind, op)
              SELECT $1, $2, m.group_id, m.member_id, m.kind, 2

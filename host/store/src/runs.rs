@@ -232,7 +232,8 @@ impl Store {
     /// When a connection is to run next by its interval, in milliseconds since 1970: so long after the last run that its schedule began, and at
     /// once if there was none. Runs by hand don't move it. Nothing where it is run by hand only, or can't run.
     pub async fn next_run(&self, connection: &Connection) -> Result<Option<i64>, StoreError> {
-        let runs = matches!(connection.state, State::Configured | State::Authorised | State::Active);
+        // Whether a credential is taken again, a run finds out itself.
+        let runs = !matches!(connection.state, State::Paused | State::Disabled);
         let Some(minutes) = connection.rules.interval.filter(|_| runs) else { return Ok(None) };
         let row = self
             .query(

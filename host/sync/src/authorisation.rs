@@ -63,6 +63,8 @@ pub struct Authorisation {
     permission: Permission,
     tokens: Tokens,
     paths: Paths,
+    /// Whether groups are read at all.
+    groups: bool,
 }
 
 impl Host {
@@ -80,7 +82,9 @@ impl Host {
         let (entra, permission) = self.entra(connection, given).await.map_err(blocked)?;
         let tokens = self.tokens(connection, given).await.map_err(blocked)?;
         let id_tokens = IdTokens::new(entra.clone());
-        Ok(Some(Authorisation { host: self.clone(), method, entra, id_tokens, permission, tokens, paths }))
+        let groups = connection.scope.include_groups || connection.scope.chosen.is_some();
+        let host = self.clone();
+        Ok(Some(Authorisation { host, method, entra, id_tokens, permission, tokens, paths, groups }))
     }
 
     /// What an operator is told of permissions that a sign-in lacks, and that a test found nothing about.
@@ -176,15 +180,36 @@ impl Authorisation {
         AdminConsent::begin(&self.entra, redirect).map_err(|error| blocked(&self.method, error))
     }
 
-    /// Takes what the browser came back with.
-    pub fn consented(&self, consent: AdminConsent, query: &str) -> Result<(), Blocked> {
-        consent.finish(&self.entra, query).map_err(|error| blocked(&self.method, error))
+    /// Takes what the browser came back with. What was granted before counts for nothing any more.
+    pub async fn consented(&self, consent: AdminConsent, query: &str) -> Result<(), Blocked> {
+        consent.finish(&self.entra, query).map_err(|error| blocked(&self.method, error))?;
+        self.anew().await
+    }
+
+    /// The next token is asked for anew: an earlier one may be out of date.
+    pub async fn anew(&self) -> Result<(), Blocked> {
+        self.tokens.forget_access().await.map_err(|error| blocked(&self.method, error))
+    }
+
+    /// Whether it is consent that is missing.
+    pub async fn wants_consent(&self) -> bool {
+        let wanting = [Block::ConsentRefused, Block::NotAnAdministrator].map(Block::code);
+        match self.lacking().await {
+            Ok(lacking) => !lacking.is_empty(),
+            Err(blocked) => blocked.code.is_some_and(|code| wanting.contains(&code)),
+        }
+    }
+
+    /// Where a browser ends up that comes back to no program: a page of Microsoft's for applications without one of their own.
+    pub fn nowhere(&self) -> String {
+        format!("{}/common/oauth2/nativeclient", self.entra.registration().cloud().login())
     }
 
     /// Signs in with what is kept or given, and names the permissions that are missing, as far as the token says.
     pub async fn lacking(&self) -> Result<Vec<&'static str>, Blocked> {
         let token = self.tokens.token().await.map_err(|error| blocked(&self.method, error))?;
-        Ok(Graph::lacking(&self.paths, &token))
+        let lacking = Graph::lacking(&self.paths, &token).into_iter();
+        Ok(lacking.filter(|name| self.groups || !name.starts_with("Group")).collect())
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use usher_runtime::CallError;
 use usher_runtime::contract::model::Fault as PluginAnswer;
-use usher_store::StoreError;
+use usher_store::{Connection, StoreError};
 
 /// The class of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +78,16 @@ impl Fault {
             format!("plugin {plugin}: {what}"),
             "nothing was changed; tell the plugin's author, or go back to its last version",
         )
+    }
+
+    /// The same, with the connection's own name in what to do.
+    pub(crate) fn at(mut self, connection: &Connection) -> Self {
+        if self.class == Class::Auth && connection.name != connection.method {
+            let (method, name) = (&connection.method, &connection.name);
+            let said = format!("`usher connect {method} ");
+            self.advice = self.advice.replace(&said, &format!("`usher connect {method} --name {name} "));
+        }
+        self
     }
 
     /// What a plugin answered, or how it broke.

@@ -173,7 +173,7 @@ impl Host {
         let offer = self.offer_to_look(connection, &entry, given).await?;
         let mut method = self.method(connection, &entry, &offer, 0).await?;
         let report = method.check().await;
-        let mut report = report.map_err(|error| Fault::of_call(&connection.method, error))?;
+        let mut report = report.map_err(|error| Fault::of_call(&connection.method, error).at(connection))?;
         report.findings.extend(self.certificate_ends(connection, &entry, given).await?);
         let ungranted = self.ungranted(connection, given, &report).await;
         report.findings.extend(ungranted);

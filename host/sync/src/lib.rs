@@ -38,6 +38,6 @@ pub use orphans::OrphansRequest;
 pub use progress::{Phase, Progress, Silent};
 pub use report::{GroupCounts, MembershipCounts, Report, RunResult, UserCounts};
 pub use run::{Consent, RunRequest};
-pub use sign_in::Secrets;
+pub use sign_in::{Secrets, TOKENS};
 pub use undo::UndoRequest;
 pub use why::{Origin, Step, Why};

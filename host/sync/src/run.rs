@@ -119,6 +119,7 @@ impl Host {
         let mut report = Report::new(lease.run, &connection.name);
         report.notes.extend(times.note());
         let ended = self.attempt(&request, lease, times, &mut report).await;
+        let ended = ended.map_err(|fault| fault.at(connection));
         drop(renewal);
         self.note_credential(connection, ended.as_ref()).await;
         self.conclude(lease, ended, &mut report, times.stamp(self)).await;

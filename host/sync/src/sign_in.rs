@@ -22,7 +22,7 @@ use usher_services::oauth::{
 use usher_store::{Connection, Secret, Store, StoreError, VaultKey};
 
 /// Under which name a connection's tokens are kept among its secrets.
-pub(crate) const TOKENS: &str = "tokens";
+pub const TOKENS: &str = "tokens";
 /// The secrets by which an application proves who it is.
 const CLIENT_SECRET: &str = "client_secret";
 const CERTIFICATE: &str = "certificate";
@@ -30,9 +30,9 @@ const CERTIFICATE: &str = "certificate";
 const SOON: SignedDuration = SignedDuration::from_hours(24 * 30);
 const RENEW: &str = "upload a new one to the application under Certificates & secrets, and give it with --secret certificate=@FILE";
 
-/// Secrets of a connection by the names of their settings.
+/// Secrets of a connection by the names of their settings, and a sign-in that is being tried.
 #[derive(Clone, Default)]
-pub struct Secrets(BTreeMap<String, Secret>);
+pub struct Secrets(BTreeMap<String, Secret>, Option<Arc<MemoryStore>>);
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,7 +43,14 @@ impl fmt::Debug for Secrets {
 impl Secrets {
     /// These.
     pub fn of(secrets: impl IntoIterator<Item = (String, Secret)>) -> Self {
-        Self(secrets.into_iter().collect())
+        let mut secrets: BTreeMap<_, _> = secrets.into_iter().collect();
+        let signed_in = secrets.remove(TOKENS).map(|text| Arc::new(MemoryStore::of(text)));
+        Self(secrets, signed_in)
+    }
+
+    /// The sign-in as it is by now: it may have been renewed while it was tried.
+    pub async fn signed_in(&self) -> Option<Secret> {
+        self.1.as_ref()?.load().await.ok()?.1
     }
 }
 
@@ -131,11 +138,11 @@ impl Host {
         given: Option<&Secrets>,
     ) -> Result<Tokens, TokenError> {
         let (entra, permission) = self.entra(connection, given).await?;
-        let signed_in = given.and_then(|given| given.0.get(TOKENS));
+        let signed_in = given.and_then(|given| given.1.clone());
         // Tokens got by secrets that may not be kept aren't kept either; but a sign-in that is renewed is the kept one's.
         let kept = given.is_none() || permission == Permission::Delegated;
         let store: Arc<dyn TokenStore> = match (&self.options.key, signed_in) {
-            (_, Some(text)) => Arc::new(MemoryStore::of(text.clone())),
+            (_, Some(signed_in)) => signed_in,
             (Some(key), None) if connection.id != 0 && kept => Arc::new(Kept {
                 store: self.store.clone(),
                 key: key.clone(),

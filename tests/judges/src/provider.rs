@@ -200,7 +200,16 @@ impl Provider {
 
     /// An account is deleted there, and its sign-ins with it.
     pub async fn forget(&self, account: &str) {
-        let (status, _) = crate::browser::fetch(&format!("{}/harness/forget/{account}", self.address)).await;
+        self.done(&format!("forget/{account}")).await;
+    }
+
+    /// The consent to a client's permissions is taken back.
+    pub async fn withdraw(&self, client: &str) {
+        self.done(&format!("withdraw/{client}")).await;
+    }
+
+    async fn done(&self, what: &str) {
+        let (status, _) = crate::browser::fetch(&format!("{}/harness/{what}", self.address)).await;
         assert_eq!(status, 204);
     }
 

@@ -1,6 +1,6 @@
 //! `usher connect`, `disconnect` and `check`.
 
-use super::authorise::{Where, authorise, authorised};
+use super::authorise::{Where, authorise};
 use super::tenant::typed;
 use crate::args::{ConnectArgs, DisconnectArgs, OnConnection};
 use crate::console::Tone;
@@ -14,10 +14,13 @@ use usher_planner::Scope;
 use usher_runtime::contract::source::{Report, Standing};
 use usher_runtime::{Kind, Plugin};
 use usher_store::{Connection, NewConnection, Secret, Settings as Rules, State, Store, StoreError};
-use usher_sync::{Fault, Host, Secrets};
+use usher_sync::{Fault, Host, Secrets, TOKENS};
 
 /// Minutes between runs from Graph, unless it is said otherwise: an unchanged tenant costs two requests.
 const GRAPH_MINUTES: u32 = 30;
+
+/// What proves an application: one of the two.
+const PROOFS: [&str; 2] = ["client_secret", "certificate"];
 
 /// Where a secret comes from: never the command line itself.
 fn secret(source: &str) -> Result<Secret, CliError> {
@@ -125,9 +128,14 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
     let Some(mut draft) = drafted(context, plugin, name, earlier, &args)? else { return Ok(Status::Done) };
     // Tried before it is saved, so that what is asked is asked about real counts.
     let candidate = draft.candidate(tenant.id);
+    draft.stays(context).await?;
     let signed_in = signed_in(context, &host, &candidate, &draft.secrets, &args).await?;
     draft.secrets.extend(signed_in);
-    let report = host.check(&candidate, given_secrets(&draft.secrets).as_ref()).await;
+    let given = given_secrets(&draft.secrets);
+    let report = host.check(&candidate, given.as_ref()).await;
+    if let Some(given) = &given {
+        draft.renewed(given).await;
+    }
     let tested = shown(context, report);
     if !args.share_domain {
         // What it has already was settled when it came to have it.
@@ -144,6 +152,41 @@ pub async fn connect(args: ConnectArgs, context: &mut Context) -> Result<Status,
 }
 
 impl Draft {
+    /// A kept secret was given for an address of the source, and isn't sent to another.
+    async fn stays(&self, context: &mut Context) -> Result<(), CliError> {
+        let Some(earlier) = &self.earlier else { return Ok(()) };
+        let moves = |name| earlier.settings.get(name) != self.new.settings.get(name);
+        if !["cloud", "login_url", "graph_url"].into_iter().any(moves) {
+            return Ok(());
+        }
+        let (store, key) = (context.store().await?, context.key()?);
+        for name in PROOFS {
+            let given = self.secrets.iter().any(|(given, _)| PROOFS.contains(&given.as_str()));
+            if !given && store.secret(&key, earlier.tenant, earlier.id, name).await?.is_some() {
+                return Err(CliError::usage(
+                    format!("the kept {name} was given for another address, and isn't sent to this one"),
+                    "give it again, with --secret",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over a sign-in that was renewed while it was tried.
+    async fn renewed(&mut self, given: &Secrets) {
+        let Some(text) = given.signed_in().await else { return };
+        for (name, secret) in &mut self.secrets {
+            if name == TOKENS {
+                secret.clone_from(&text);
+            }
+        }
+    }
+
+    /// Whether it reads in the name of who signs in.
+    fn is_delegated(settings: &Json) -> bool {
+        settings.get("permission").is_some_and(|said| said == "delegated")
+    }
+
     /// As if it were connected.
     fn candidate(&self, tenant: i64) -> Connection {
         Connection {
@@ -263,7 +306,7 @@ fn shown(context: &mut Context, report: Result<Report, Fault>) -> Tested {
     let good = match &report {
         Ok(report) => {
             findings(context, report);
-            report.findings.iter().all(|finding| finding.standing != Standing::Failed)
+            failed(report).is_none()
         }
         Err(fault) => {
             let bad = context.console.tone(Tone::Bad, "✗");
@@ -323,11 +366,16 @@ async fn kept(
         }
         // A credential takes the place of the one before, also of the other kind.
         let given = |name: &str| draft.secrets.iter().any(|(given, _)| given == name);
-        for (new, old) in [("client_secret", "certificate"), ("certificate", "client_secret")] {
+        let [secret, certificate] = PROOFS;
+        for (new, old) in [(secret, certificate), (certificate, secret)] {
             if asks_graph && given(new) && !given(old) {
                 store.forget_secret(tenant, connection.id, old).await?;
             }
         }
+    }
+    let was_delegated = draft.earlier.as_ref().is_some_and(|earlier| Draft::is_delegated(&earlier.settings));
+    if was_delegated && !Draft::is_delegated(&connection.settings) {
+        store.forget_secret(tenant, connection.id, TOKENS).await?;
     }
     if tested.good && asks_graph { authorised(&store, &connection).await } else { Ok(connection) }
 }
@@ -398,10 +446,8 @@ async fn signed_in(
     secrets: &[(String, Secret)],
     args: &ConnectArgs,
 ) -> Result<Vec<(String, Secret)>, CliError> {
-    let is_delegated = candidate.settings.get("permission").is_some_and(|said| said == "delegated");
-    // Another secret wants no other consent.
-    let consents = args.reauthorise && secrets.is_empty();
-    if !is_delegated && !consents {
+    let is_delegated = Draft::is_delegated(&candidate.settings);
+    if !is_delegated && !args.reauthorise {
         return Ok(Vec::new());
     }
     let given = given_secrets(secrets);
@@ -409,9 +455,14 @@ async fn signed_in(
         return Ok(Vec::new());
     };
     if is_delegated && !args.reauthorise && authorisation.is_signed_in().await? {
+        if !secrets.is_empty() {
+            // What is given now is to be tried, and not what was got by the one before.
+            authorisation.anew().await?;
+        }
         return Ok(Vec::new());
     }
-    authorise(context, &authorisation, Where { device: args.device, port: args.callback_port }).await
+    let place = Where { device: args.device, port: args.callback_port };
+    authorise(context, &authorisation, place, "--device").await
 }
 
 fn saved(context: &mut Context, connection: &Connection) {
@@ -459,21 +510,38 @@ fn findings(context: &mut Context, report: &Report) {
     }
 }
 
+/// What keeps a source from being read, of what a test found.
+pub fn failed(report: &Report) -> Option<&str> {
+    let failed = report.findings.iter().find(|finding| finding.standing == Standing::Failed)?;
+    Some(&failed.what)
+}
+
+/// After a test of a connection that signs in: whose domains it has is looked at and kept, and if its credential is taken, its state goes on.
+pub async fn taken(store: &Store, connection: &Connection, report: &Report) -> Result<Connection, CliError> {
+    if !report.verified_domains.is_empty() {
+        let new = report.verified_domains.iter().filter(|domain| !connection.domains.contains(domain));
+        unshared(store, connection, &new.cloned().collect::<Vec<_>>()).await?;
+        store.keep_domains(connection, &report.verified_domains).await?;
+    }
+    if failed(report).is_none() { authorised(store, connection).await } else { Ok(connection.clone()) }
+}
+
+/// The state of a connection whose credential is taken.
+async fn authorised(store: &Store, connection: &Connection) -> Result<Connection, CliError> {
+    for (from, to) in [(State::Configured, State::Authorised), (State::NeedsReauthorisation, State::Active)] {
+        store.move_connection_state(connection, from, to).await?;
+    }
+    Ok(store.connection(connection.tenant, &connection.name).await?)
+}
+
 /// Tests a connection.
 pub async fn check(on: OnConnection, context: &mut Context) -> Result<Status, CliError> {
     let connection = context.connection(on.connection.as_deref()).await?;
     let host = context.host().await?;
     let report = host.check(&connection, None).await?;
-    let good = report.findings.iter().all(|finding| finding.standing != Standing::Failed);
-    if !report.verified_domains.is_empty() {
-        let store = context.store().await?;
-        let new = report.verified_domains.iter().filter(|domain| !connection.domains.contains(domain));
-        unshared(&store, &connection, &new.cloned().collect::<Vec<_>>()).await?;
-        store.keep_domains(&connection, &report.verified_domains).await?;
-    }
-    if good && !report.verified_domains.is_empty() {
-        // The credential is taken, whatever was the matter with it before.
-        authorised(&context.store().await?, &connection).await?;
+    let good = failed(&report).is_none();
+    if host.authorisation(&connection, None).await?.is_some() {
+        taken(&context.store().await?, &connection, &report).await?;
     }
     if context.console.is_json() {
         let mut value = report_json(&report);

@@ -236,8 +236,8 @@ pub async fn plan(args: PlanArgs, context: &mut Context) -> Result<Status, CliEr
 /// A real run.
 pub async fn sync(args: SyncArgs, context: &mut Context) -> Result<Status, CliError> {
     let connection = context.connection(args.on.connection.as_deref()).await?;
-    let connection = linked(connection, context).await?;
     if !args.due {
+        let connection = linked(connection, context).await?;
         return agreed(&Act::Sync(&connection, COMMAND_LINE), &args.agreement, context).await;
     }
     let next = context.store().await?.next_run(&connection).await?;

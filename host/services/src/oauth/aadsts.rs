@@ -240,7 +240,7 @@ pub(crate) fn known(code: u32) -> Option<(Class, &'static str)> {
 pub(crate) fn block(code: Option<u32>, error: &str) -> Option<Block> {
     match code {
         Some(16000 | 16003 | 50020 | 90072) => Some(Block::OtherTenant),
-        Some(65001 | 65004 | 90099) => Some(Block::ConsentRefused),
+        Some(65001 | 65004 | 90099 | 7000229) => Some(Block::ConsentRefused),
         Some(90094 | 90095) => Some(Block::NotAnAdministrator),
         Some(54005 | 501481) => Some(Block::ForeignCallback),
         Some(_) => None,

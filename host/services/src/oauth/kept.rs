@@ -46,6 +46,17 @@ impl Kept {
         (kept.of == of).then_some(kept)
     }
 
+    /// Whether a text holds somebody's sign-in, of whatever settings.
+    pub(crate) fn is_sign_in(text: Option<&Secret>) -> bool {
+        let kept = text.and_then(|text| serde_json::from_str::<Self>(text.expose()).ok());
+        kept.is_some_and(|kept| kept.refresh.is_some())
+    }
+
+    /// The same without its access token.
+    pub(crate) fn without_access(&self) -> Self {
+        Self { access: None, ..self.clone() }
+    }
+
     /// The same, claimed by whoever this name was drawn for, or by nobody.
     pub(crate) fn claimed(&self, claim: Option<String>) -> Self {
         Self { claim, ..self.clone() }

@@ -1,6 +1,7 @@
 //! What an access token permits: `roles` of an application's, `scp` of a delegated one (Microsoft identity platform, "Access token claims").
 //!
-//! The token is Graph's and not this host's: what it says is used to name what is missing before anything fails, never to permit anything.
+//! The token is Graph's and not this host's, and comes from Entra itself: what it says names what is missing before anything fails, and which roles an
+//! account has where Graph doesn't tell. It permits nothing at this host.
 
 use super::granted::Granted;
 use super::tokens::AccessToken;

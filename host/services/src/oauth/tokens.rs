@@ -193,6 +193,19 @@ impl Tokens {
         Ok(Kept::read(text.as_ref(), &self.0.of).is_some_and(|kept| kept.refresh.is_some()))
     }
 
+    /// The kept access token isn't used any more: what it says of its permissions, or of what proves the application, may be out of date.
+    pub async fn forget_access(&self) -> Result<(), TokenError> {
+        let mut held = self.0.held.lock().await;
+        held.token = None;
+        loop {
+            let (version, text) = self.0.store.load().await.map_err(not_kept)?;
+            let Some(kept) = Kept::read(text.as_ref(), &self.0.of) else { return Ok(()) };
+            if self.0.store.save(version, &kept.without_access().text()).await.map_err(not_kept)? {
+                return Ok(());
+            }
+        }
+    }
+
     /// What a store keeps of a sign-in, for a connection that isn't saved yet.
     pub fn text_of(&self, granted: &Granted) -> Secret {
         Kept::new(&self.0.of, granted, None).text()
@@ -259,7 +272,10 @@ impl Shared {
             return Ok(token);
         }
         let granted = self.entra.redeem(Grant::Application, &self.scope).await?;
-        if let Some((version, _)) = loaded {
+        // Somebody's sign-in isn't written over by a mere try of other settings.
+        if let Some((version, text)) = loaded
+            && !Kept::is_sign_in(text.as_ref())
+        {
             // Who came first has a token that is as good.
             let _ = self.store.save(version, &Kept::new(&self.of, &granted, None).text()).await;
         }

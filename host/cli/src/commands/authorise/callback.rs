@@ -14,6 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use url::Url;
 
+/// How long a browser is given to take its last answer.
+const GOODBYE: Duration = Duration::from_secs(5);
+
 /// What a browser is told.
 enum Reply {
     Page(String),
@@ -97,16 +100,21 @@ impl Callback {
         }
     }
 
-    /// Ends it when every browser has its answer.
-    pub async fn close(self) {
+    /// Ends it when every browser has its answer, or is too slow in taking it.
+    pub async fn close(mut self) {
         self.stop.send(()).ok();
         drop(self.visits);
-        self.task.await.ok();
+        if tokio::time::timeout(GOODBYE, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
     }
 }
 
 async fn visited(State(visitor): State<mpsc::Sender<Visit>>, RawQuery(query): RawQuery) -> Response {
-    let Some(query) = query else { return page(StatusCode::NOT_FOUND, "There is nothing here.") };
+    // Every answer of Entra's has a state in it; whatever else calls here is not the browser that is waited for.
+    let Some(query) = query.filter(|query| query.split('&').any(|pair| pair.starts_with("state="))) else {
+        return page(StatusCode::NOT_FOUND, "There is nothing here.");
+    };
     let (reply, answer) = oneshot::channel();
     let over = "This sign-in is over. Begin it again.";
     if visitor.send(Visit { query, reply }).await.is_err() {

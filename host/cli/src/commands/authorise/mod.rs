@@ -2,21 +2,18 @@
 
 mod callback;
 
+use super::connect::{failed, taken};
 use crate::console::Tone;
 use crate::context::Context;
 use crate::error::{CliError, Status};
 use callback::{Callback, Visit};
 use std::time::Duration;
-use usher_runtime::contract::source::{Report, Standing};
 use usher_services::oauth::Permission;
-use usher_store::{Connection, Secret, State, Store};
+use usher_store::{Connection, Secret, State};
 use usher_sync::{Authorisation, Blocked, Class};
 
 /// How long a browser is waited for. Entra's own pages end sooner.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
-/// Where a browser ends up that comes back to no program: a page of Microsoft's for applications without one of their own.
-const NOWHERE: &str = "https://login.microsoftonline.com/common/oauth2/nativeclient";
-
 /// Where somebody signs in.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Where {
@@ -36,30 +33,32 @@ impl From<Blocked> for CliError {
     }
 }
 
-/// Has somebody sign in and consent. Gives what the connection keeps of it.
+/// Has somebody sign in and consent. Gives what the connection keeps of it. `elsewhere` is what is typed where there is no browser.
 pub async fn authorise(
     context: &mut Context,
     authorisation: &Authorisation,
     place: Where,
+    elsewhere: &str,
 ) -> Result<Vec<(String, Secret)>, CliError> {
     if place.device {
         by_code(context, authorisation).await
     } else {
-        at_browser(context, authorisation, place).await
+        at_browser(context, authorisation, place.port, elsewhere).await
     }
 }
 
 async fn at_browser(
     context: &mut Context,
     authorisation: &Authorisation,
-    place: Where,
+    port: Option<u16>,
+    elsewhere: &str,
 ) -> Result<Vec<(String, Secret)>, CliError> {
-    let mut callback = Callback::open(place.port).await?;
+    let mut callback = Callback::open(port).await?;
     let (sign_in, url) = authorisation.at_browser(callback.address())?;
     let who = authorisation.who();
     context.console.aside(format!("Open this address in a browser on this machine, and sign in {who}:"));
     context.console.aside(format!("  {url}"));
-    context.console.aside("(Without a browser here: --device.)");
+    context.console.aside(format!("(Without a browser here: {elsewhere})"));
     let visit = callback.visit(PATIENCE).await?;
     let signed_in = match authorisation.came_back(sign_in, visit.query()).await {
         Ok(signed_in) => signed_in,
@@ -78,7 +77,7 @@ async fn at_browser(
     visit.send_to(&url);
     context.console.aside("Now consent to what the application asks for, in the same browser.");
     let visit = callback.visit(PATIENCE).await?;
-    if let Err(blocked) = authorisation.consented(consent, visit.query()) {
+    if let Err(blocked) = authorisation.consented(consent, visit.query()).await {
         return Err(told(callback, visit, blocked).await);
     }
     visit.say("Consented. Go back to the terminal.");
@@ -97,6 +96,13 @@ async fn by_code(
     context: &mut Context,
     authorisation: &Authorisation,
 ) -> Result<Vec<(String, Secret)>, CliError> {
+    let is_delegated = authorisation.permission() == Permission::Delegated;
+    if !is_delegated && !context.console.is_interactive() {
+        return Err(CliError::usage(
+            "consent for an application by a code takes a terminal, to say when it is given",
+            "leave --device away, or give consent in the Entra admin centre and run `usher check`",
+        ));
+    }
     let sign_in = authorisation.by_code().await?;
     let minutes = sign_in.lasts().as_secs() / 60;
     let who = authorisation.who();
@@ -106,31 +112,18 @@ async fn by_code(
         sign_in.user_code()
     ));
     let signed_in = authorisation.entered(sign_in).await?;
-    if authorisation.permission() == Permission::Delegated {
+    if is_delegated {
         return Ok(vec![authorisation.kept(&signed_in)]);
     }
     // Nobody comes back from there; what was consented to is seen by the test that follows.
-    let (_, url) = authorisation.consent(NOWHERE)?;
+    let (_, url) = authorisation.consent(&authorisation.nowhere())?;
     context
         .console
         .aside("Now consent to what the application asks for, in the same browser, at this address:");
     context.console.aside(format!("  {url}"));
     context.console.ask("Press Enter when it is done");
+    authorisation.anew().await?;
     Ok(Vec::new())
-}
-
-/// The state of a connection whose credential is taken.
-pub async fn authorised(store: &Store, connection: &Connection) -> Result<Connection, CliError> {
-    for (from, to) in [(State::Configured, State::Authorised), (State::NeedsReauthorisation, State::Active)] {
-        store.move_connection_state(connection, from, to).await?;
-    }
-    Ok(store.connection(connection.tenant, &connection.name).await?)
-}
-
-/// What keeps a source from being read, of what a test found.
-fn failed(report: &Report) -> Option<&str> {
-    let failed = report.findings.iter().find(|finding| finding.standing == Standing::Failed)?;
-    Some(&failed.what)
 }
 
 /// Has somebody authorise a connection that isn't linked to its source, before something is wanted of it. Where nobody is at the terminal, what is
@@ -145,21 +138,27 @@ pub async fn linked(connection: Connection, context: &mut Context) -> Result<Con
     let store = context.store().await?;
     let why = match host.check(&connection, None).await {
         Ok(report) => match failed(&report) {
-            None => return authorised(&store, &connection).await,
+            None => return taken(&store, &connection, &report).await,
             Some(why) => why.to_owned(),
         },
         Err(fault) if fault.class == Class::Auth => fault.message,
         // Signing in won't help; what follows says what will.
         Err(_) => return Ok(connection),
     };
+    if authorisation.permission() == Permission::Application && !authorisation.wants_consent().await {
+        return Ok(connection);
+    }
     context.console.line(format!("{} isn't linked: {why}", connection.name));
-    let kept = authorise(context, &authorisation, Where::default()).await?;
+    let elsewhere =
+        format!("`usher connect {} --name {} --reauthorise --device`", connection.method, connection.name);
+    let kept = authorise(context, &authorisation, Where::default(), &elsewhere).await?;
     let key = context.key()?;
     for (name, secret) in &kept {
         store.keep_secret(&key, connection.tenant, connection.id, name, secret).await?;
     }
     let host = context.host().await?;
-    if let Some(why) = failed(&host.check(&connection, None).await?) {
+    let report = host.check(&connection, None).await?;
+    if let Some(why) = failed(&report) {
         return Err(CliError {
             status: Status::Failed,
             class: Class::Permission.to_string(),
@@ -167,7 +166,7 @@ pub async fn linked(connection: Connection, context: &mut Context) -> Result<Con
             advice: Some("grant it in the app registration, and have an administrator consent".to_owned()),
         });
     }
-    let connection = authorised(&store, &connection).await?;
+    let connection = taken(&store, &connection, &report).await?;
     let good = context.console.tone(Tone::Good, "✓");
     context.console.line(format!("  {good} {} is linked.", connection.name));
     Ok(connection)
