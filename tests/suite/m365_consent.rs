@@ -2,7 +2,8 @@
 //! kept of it. Graph is the simulated tenant, which takes the provider's tokens.
 
 use crate::database;
-use crate::harness::{Heard, Installation, Ran, binary};
+use crate::harness::{Heard, Installation, Ran};
+use crate::terminal::at_terminal;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -414,14 +415,9 @@ async fn f5_a_permission_that_was_not_granted_is_named() {
     assert_eq!(place.state().await, "configured");
 }
 
-/// A command at a terminal, while somebody signs in at a browser when it asks for that. What is typed is typed at once.
-async fn at_terminal(place: &Entrance, words: &[&str], answers: &str, account: &str) -> (i32, String) {
-    let mut line = vec![binary().display().to_string()];
-    line.extend(place.inst.everywhere().await);
-    line.extend(words.iter().map(|&word| word.to_owned()));
-    let line: Vec<_> = line.iter().map(|word| format!("'{word}'")).collect();
-    let mut script = Command::new("script")
-        .args(["--quiet", "--return", "--command", &line.join(" "), "/dev/null"])
+/// A sync at a terminal, while somebody signs in at a browser when it asks for that; its plan is agreed to.
+async fn synced_at_terminal(place: &Entrance, account: &str) -> (i32, String) {
+    let mut script = Command::from(at_terminal(&place.inst, &["sync"]).await)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -442,7 +438,7 @@ async fn at_terminal(place: &Entrance, words: &[&str], answers: &str, account: &
             while let End::Elsewhere(consent) = called(&signed_in(account, Says::Accept, &next).await).await {
                 next = consent;
             }
-            input.write_all(answers.as_bytes()).await.unwrap();
+            input.write_all(b"y\n").await.unwrap();
             let mut rest = Vec::new();
             out.read_to_end(&mut rest).await.unwrap();
             text.push_str(&String::from_utf8(rest).unwrap());
@@ -461,7 +457,7 @@ async fn f45_sync_on_an_unlinked_connection_begins_with_the_sign_in() {
     place.provider.forget(ADMINISTRATOR).await;
     place.inst.usher(&["sync", "--yes"]).await.ended(1);
     place.tenant.assign_role("Global Administrator", "bob@acme.example").unwrap();
-    let (status, text) = at_terminal(&place, &["sync"], "y\n", "bob@acme.example").await;
+    let (status, text) = synced_at_terminal(&place, "bob@acme.example").await;
     assert_eq!(status, 0, "{text}");
     for said in ["m365 isn't linked", "m365 is linked."] {
         assert!(text.contains(said), "{said}: {text}");
@@ -477,7 +473,7 @@ async fn f45_sync_of_an_application_begins_with_the_consent_that_it_lacks() {
     place.inst.usher(&["check"]).await.ended(1);
     place.inst.usher(&["sync", "--yes"]).await.ended(1);
     assert_eq!(place.state().await, "configured");
-    let (status, text) = at_terminal(&place, &["sync"], "y\n", ADMINISTRATOR).await;
+    let (status, text) = synced_at_terminal(&place, ADMINISTRATOR).await;
     assert_eq!(status, 0, "{text}");
     assert!(text.contains("m365 is linked.") && text.contains("all of it is written"), "{text}");
     assert_eq!(place.state().await, "active");

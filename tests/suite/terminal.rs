@@ -7,14 +7,21 @@ use std::process::{Command, Stdio};
 const TEN: &str =
     "id,userName\n1,ann@acme.example\n2,bob@acme.example\n3,cat@acme.example\n4,dan@acme.example\n";
 
-/// Runs a command of the installation at a terminal on which this is typed.
-async fn typed(place: &Installation, words: &[&str], answers: &str) -> Ran {
+/// A command of the installation at a terminal.
+pub async fn at_terminal(place: &Installation, words: &[&str]) -> Command {
     let mut line = vec![binary().display().to_string()];
     line.extend(place.everywhere().await);
     line.extend(words.iter().map(|&word| word.to_owned()));
     let line: Vec<_> = line.iter().map(|word| format!("'{word}'")).collect();
-    let mut script = Command::new("script")
-        .args(["--quiet", "--return", "--command", &line.join(" "), "/dev/null"])
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &line.join(" "), "/dev/null"]);
+    script
+}
+
+/// Runs a command of the installation at a terminal on which this is typed.
+async fn typed(place: &Installation, words: &[&str], answers: &str) -> Ran {
+    let mut script = at_terminal(place, words)
+        .await
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
