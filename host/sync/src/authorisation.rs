@@ -31,6 +31,9 @@ const FOR_SOMEBODY: [(&str, &str); 2] = [
     ("9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3", "Application Administrator"),
 ];
 
+/// What to do about a permission that is missing.
+pub const GRANT: &str = "grant it in the app registration, and have an administrator consent";
+
 /// Why a connection isn't authorised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocked {
@@ -57,7 +60,7 @@ impl From<Fault> for Blocked {
 /// A connection that is being authorised.
 pub struct Authorisation {
     host: Host,
-    method: String,
+    connection: Connection,
     entra: Entra,
     id_tokens: IdTokens,
     permission: Permission,
@@ -75,16 +78,16 @@ impl Host {
         given: Option<&crate::Secrets>,
     ) -> Result<Option<Authorisation>, Blocked> {
         let entry = self.entry(connection).await?;
-        let method = entry.plugin.id().to_owned();
         let Some(asked) = entry.plugin.about().capabilities.get(Graph::INTERFACE) else { return Ok(None) };
-        let paths = Paths::asked(asked).map_err(|error| Fault::plugin(&method, error.to_string()))?;
-        let blocked = |error| blocked(&method, error);
+        let paths =
+            Paths::asked(asked).map_err(|error| Fault::plugin(&connection.method, error.to_string()))?;
+        let blocked = |error| blocked(connection, error);
         let (entra, permission) = self.entra(connection, given).await.map_err(blocked)?;
         let tokens = self.tokens(connection, given).await.map_err(blocked)?;
         let id_tokens = IdTokens::new(entra.clone());
         let groups = connection.scope.include_groups || connection.scope.chosen.is_some();
-        let host = self.clone();
-        Ok(Some(Authorisation { host, method, entra, id_tokens, permission, tokens, paths, groups }))
+        let (host, connection) = (self.clone(), connection.clone());
+        Ok(Some(Authorisation { host, connection, entra, id_tokens, permission, tokens, paths, groups }))
     }
 
     /// What an operator is told of permissions that a sign-in lacks, and that a test found nothing about.
@@ -102,7 +105,7 @@ impl Host {
         (!untold.is_empty()).then(|| Finding {
             standing: Standing::Warning,
             what: format!("the sign-in was not granted {}", untold.join(", ")),
-            advice: Some("grant it in the app registration, and have an administrator consent".to_owned()),
+            advice: Some(GRANT.to_owned()),
         })
     }
 }
@@ -113,39 +116,39 @@ impl Authorisation {
         self.permission
     }
 
-    /// Who has to sign in, in words.
+    /// Who has to sign in: names of roles.
     pub fn who(&self) -> String {
         let names: Vec<_> = roles(self.permission).map(|(_, name)| name).collect();
-        format!("as {}", one_of(&names))
+        one_of(&names)
     }
 
     /// Whether somebody has signed in with these settings, for a connection that reads in somebody's name.
     pub async fn is_signed_in(&self) -> Result<bool, Blocked> {
-        self.tokens.is_signed_in().await.map_err(|error| blocked(&self.method, error))
+        self.tokens.is_signed_in().await.map_err(|error| blocked(&self.connection, error))
     }
 
     /// Begins a sign-in at a browser, which comes back to this address.
     pub fn at_browser(&self, redirect: &str) -> Result<(CodeSignIn, Url), Blocked> {
         CodeSignIn::begin(&self.entra, self.permission, redirect)
-            .map_err(|error| blocked(&self.method, error))
+            .map_err(|error| blocked(&self.connection, error))
     }
 
     /// Takes what the browser came back with; who signed in is an administrator.
     pub async fn came_back(&self, sign_in: CodeSignIn, query: &str) -> Result<SignedIn, Blocked> {
         let signed_in = sign_in.finish(&self.entra, &self.id_tokens, query).await;
-        self.allowed(signed_in.map_err(|error| blocked(&self.method, error))?).await
+        self.allowed(signed_in.map_err(|error| blocked(&self.connection, error))?).await
     }
 
     /// Begins a sign-in by a code that is entered elsewhere.
     pub async fn by_code(&self) -> Result<DeviceSignIn, Blocked> {
         let begun = DeviceSignIn::begin(&self.entra, self.permission).await;
-        begun.map_err(|error| blocked(&self.method, error))
+        begun.map_err(|error| blocked(&self.connection, error))
     }
 
     /// Waits until the code was entered; who signed in is an administrator.
     pub async fn entered(&self, sign_in: DeviceSignIn) -> Result<SignedIn, Blocked> {
         let signed_in = sign_in.finish(&self.entra, &self.id_tokens).await;
-        self.allowed(signed_in.map_err(|error| blocked(&self.method, error))?).await
+        self.allowed(signed_in.map_err(|error| blocked(&self.connection, error))?).await
     }
 
     async fn allowed(&self, signed_in: SignedIn) -> Result<SignedIn, Blocked> {
@@ -159,15 +162,14 @@ impl Authorisation {
                     refusal.message
                 )),
             };
-            Fault::of_call(&self.method, CallError::Fault(answer))
+            Fault::of_call(&self.connection.method, CallError::Fault(answer)).at(&self.connection)
         })?;
         if roles(self.permission).any(|(template, _)| has.contains(template)) {
             return Ok(signed_in);
         }
-        let names: Vec<_> = roles(self.permission).map(|(_, name)| name).collect();
         let who = signed_in.identity.name.as_deref().unwrap_or("the account");
-        let why = format!("{who} may not consent, which takes a {}; sign in as one", one_of(&names));
-        Err(blocked(&self.method, TokenError::blocked(Block::NotAnAdministrator, why)))
+        let why = format!("{who} may not consent, which takes a {}; sign in as one", self.who());
+        Err(blocked(&self.connection, TokenError::blocked(Block::NotAnAdministrator, why)))
     }
 
     /// What is kept of a sign-in, as a secret of the connection.
@@ -177,18 +179,18 @@ impl Authorisation {
 
     /// Asks for an administrator's consent to the application's own permissions.
     pub fn consent(&self, redirect: &str) -> Result<(AdminConsent, Url), Blocked> {
-        AdminConsent::begin(&self.entra, redirect).map_err(|error| blocked(&self.method, error))
+        AdminConsent::begin(&self.entra, redirect).map_err(|error| blocked(&self.connection, error))
     }
 
     /// Takes what the browser came back with. What was granted before counts for nothing any more.
     pub async fn consented(&self, consent: AdminConsent, query: &str) -> Result<(), Blocked> {
-        consent.finish(&self.entra, query).map_err(|error| blocked(&self.method, error))?;
+        consent.finish(&self.entra, query).map_err(|error| blocked(&self.connection, error))?;
         self.anew().await
     }
 
     /// The next token is asked for anew: an earlier one may be out of date.
     pub async fn anew(&self) -> Result<(), Blocked> {
-        self.tokens.forget_access().await.map_err(|error| blocked(&self.method, error))
+        self.tokens.forget_access().await.map_err(|error| blocked(&self.connection, error))
     }
 
     /// Whether it is consent that is missing.
@@ -207,7 +209,7 @@ impl Authorisation {
 
     /// Signs in with what is kept or given, and names the permissions that are missing, as far as the token says.
     pub async fn lacking(&self) -> Result<Vec<&'static str>, Blocked> {
-        let token = self.tokens.token().await.map_err(|error| blocked(&self.method, error))?;
+        let token = self.tokens.token().await.map_err(|error| blocked(&self.connection, error))?;
         let lacking = Graph::lacking(&self.paths, &token).into_iter();
         Ok(lacking.filter(|name| self.groups || !name.starts_with("Group")).collect())
     }
@@ -226,6 +228,7 @@ fn one_of(names: &[&str]) -> String {
     }
 }
 
-fn blocked(method: &str, error: TokenError) -> Blocked {
-    Blocked { code: error.block().map(Block::code), fault: refused(method, error) }
+fn blocked(connection: &Connection, error: TokenError) -> Blocked {
+    let code = error.block().map(Block::code);
+    Blocked { code, fault: refused(&connection.method, error).at(connection) }
 }

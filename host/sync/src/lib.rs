@@ -29,7 +29,7 @@ mod times;
 mod undo;
 mod why;
 
-pub use authorisation::{Authorisation, Blocked};
+pub use authorisation::{Authorisation, Blocked, GRANT};
 pub use catalogue::{Catalogue, Entry, PluginError};
 pub use fault::{Class, Fault};
 pub use host::{Host, HostOptions};

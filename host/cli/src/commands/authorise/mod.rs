@@ -10,10 +10,11 @@ use callback::{Callback, Visit};
 use std::time::Duration;
 use usher_services::oauth::Permission;
 use usher_store::{Connection, Secret, State};
-use usher_sync::{Authorisation, Blocked, Class};
+use usher_sync::{Authorisation, Blocked, Class, GRANT};
 
 /// How long a browser is waited for. Entra's own pages end sooner.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
 /// Where somebody signs in.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Where {
@@ -56,7 +57,7 @@ async fn at_browser(
     let mut callback = Callback::open(port).await?;
     let (sign_in, url) = authorisation.at_browser(callback.address())?;
     let who = authorisation.who();
-    context.console.aside(format!("Open this address in a browser on this machine, and sign in {who}:"));
+    context.console.aside(format!("Open this address in a browser on this machine, and sign in as {who}:"));
     context.console.aside(format!("  {url}"));
     context.console.aside(format!("(Without a browser here: {elsewhere})"));
     let visit = callback.visit(PATIENCE).await?;
@@ -107,7 +108,7 @@ async fn by_code(
     let minutes = sign_in.lasts().as_secs() / 60;
     let who = authorisation.who();
     context.console.aside(format!(
-        "Open {} in any browser, enter the code {} within {minutes} minutes, and sign in {who}.",
+        "Open {} in any browser, enter the code {} within {minutes} minutes, and sign in as {who}.",
         sign_in.address(),
         sign_in.user_code()
     ));
@@ -163,7 +164,7 @@ pub async fn linked(connection: Connection, context: &mut Context) -> Result<Con
             status: Status::Failed,
             class: Class::Permission.to_string(),
             message: format!("{} is signed in, but {why}", connection.name),
-            advice: Some("grant it in the app registration, and have an administrator consent".to_owned()),
+            advice: Some(GRANT.to_owned()),
         });
     }
     let connection = taken(&store, &connection, &report).await?;
