@@ -1,5 +1,6 @@
 //! Apply: directory, mirror, journal and cursor in one transaction, for the holder of the lease only.
 
+use crate::bulk;
 use crate::database::{Store, Write, document, page, rows, text};
 use crate::error::StoreError;
 use crate::failpoint::failpoint;
@@ -14,6 +15,7 @@ use crate::users::attribute_set;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value as Json;
+use sqlx::Row as _;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use usher_model::{ACTIVE, DISPLAY_NAME, USER_NAME, fold};
@@ -475,6 +477,10 @@ impl Apply<'_> {
                AND group_links.tenant = $1 AND group_links.connection = $2 AND group_links.source_id = n.source_id",
         )
         .await?;
+        let coming = "SELECT COUNT(*) FROM lines WHERE tenant = $1 AND run = $2 AND kind = 'membership' AND action IN ('add', 'adopt')";
+        let coming = self.write.query(coming).bind(self.read.tenant).bind(self.lease.run);
+        let coming = coming.fetch_one(&mut **self.write).await?.try_get(0)?;
+        let lifted = bulk::lift(self.write, "memberships", "memberships_by_member", coming).await?;
         self.put_lines(
             "INSERT INTO memberships (tenant, group_id, member_id, kind, owner, since)
              SELECT $1, record, member, CASE substr(member_id, 1, 1) WHEN 'u' THEN 'user' ELSE 'group' END, $2, $4
@@ -482,6 +488,7 @@ impl Apply<'_> {
              ON CONFLICT DO NOTHING",
         )
         .await?;
+        lifted.build(self.write).await?;
         if !former.is_empty() {
             self.lines(format!(
                 "DELETE FROM memberships WHERE tenant = $1 AND {} AND $2 > 0 AND $4 > 0 AND (group_id, member_id) IN (
@@ -634,15 +641,22 @@ impl Apply<'_> {
                AND mirror_groups.tenant = $1 AND mirror_groups.connection = $3 AND mirror_groups.source_id = s.source_id",
             "DELETE FROM mirror_groups WHERE tenant = $1 AND connection = $3 AND source_id IN (
                  SELECT source_id FROM staged_groups WHERE tenant = $1 AND read = $2 AND op = 2)",
-            "INSERT INTO mirror_members (tenant, connection, group_id, member_id, kind)
-             SELECT $1, $3, group_id, member_id, kind FROM staged_members WHERE tenant = $1 AND read = $2 AND op = 1
-             ON CONFLICT DO NOTHING",
             "DELETE FROM mirror_members WHERE tenant = $1 AND connection = $3 AND (group_id, member_id, kind) IN (
                  SELECT group_id, member_id, kind FROM staged_members WHERE tenant = $1 AND read = $2 AND op = 2)",
         ] {
             over(self.write, self.read, sql).await?;
         }
-        Ok(())
+        // That it isn't 0 is said as well, which is how SQLite finds the index of what is new.
+        let coming =
+            "SELECT COUNT(*) FROM staged_members WHERE tenant = $1 AND read = $2 AND op <> 0 AND op = 1";
+        let coming = self.write.query(coming).bind(self.read.tenant).bind(self.read.id);
+        let coming = coming.fetch_one(&mut **self.write).await?.try_get(0)?;
+        let lifted = bulk::lift(self.write, "mirror_members", "mirror_members_by_member", coming).await?;
+        let sql = "INSERT INTO mirror_members (tenant, connection, group_id, member_id, kind)
+             SELECT $1, $3, group_id, member_id, kind FROM staged_members WHERE tenant = $1 AND read = $2 AND op = 1
+             ON CONFLICT DO NOTHING";
+        over(self.write, self.read, sql).await?;
+        lifted.build(self.write).await
     }
 
     async fn settle(&mut self, applied: &Applied<'_>) -> Result<(), StoreError> {

@@ -25,12 +25,16 @@ const CONNECTIONS: u32 = 4;
 /// Pages of cache for each connection, in KiB (negative, as SQLite wants it): the memory budget of a run leaves room for four of these.
 const CACHE: &str = "PRAGMA cache_size = -16384";
 
+/// Where SQLite keeps what it sorts and doesn't fit in a cache: in a file that has no name any more once it is open, since memory would
+/// have to hold all of it.
+const SORTED: &str = "PRAGMA temp_store = FILE";
+
 /// Pages of the write-ahead log between two checkpoints, 32 MiB: a run writes the same pages of its tables over and over, and each checkpoint
 /// writes them once more.
 const CHECKPOINT: &str = "PRAGMA wal_autocheckpoint = 8192";
 
 /// Forward only; one that has landed is never edited.
-const SQLITE: [(i64, &str, &str); 7] = [
+const SQLITE: [(i64, &str, &str); 8] = [
     (1, "start", include_str!("../migrations/sqlite/0001_start.sql")),
     (2, "one link each", include_str!("../migrations/sqlite/0002_one_link_each.sql")),
     (3, "history", include_str!("../migrations/sqlite/0003_history.sql")),
@@ -38,6 +42,7 @@ const SQLITE: [(i64, &str, &str); 7] = [
     (5, "switch", include_str!("../migrations/sqlite/0005_switch.sql")),
     (6, "lighter", include_str!("../migrations/sqlite/0006_lighter.sql")),
     (7, "signed in", include_str!("../migrations/sqlite/0007_signed_in.sql")),
+    (8, "by arrival", include_str!("../migrations/sqlite/0008_by_arrival.sql")),
 ];
 const POSTGRES: [(i64, &str, &str); 6] = [
     (1, "start", include_str!("../migrations/postgres/0001_start.sql")),
@@ -288,7 +293,7 @@ async fn prepare(engine: Engine, connection: &mut AnyConnection) -> Result<(), s
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = NORMAL",
         "PRAGMA foreign_keys = ON",
-        "PRAGMA temp_store = MEMORY",
+        SORTED,
         CHECKPOINT,
         CACHE,
     ] {

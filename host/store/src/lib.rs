@@ -7,6 +7,7 @@
 
 mod admission;
 mod apply;
+mod bulk;
 mod catalogue;
 mod connections;
 mod counts;

@@ -26,9 +26,11 @@ pub struct ManagerRow {
     pub line: Option<LineRow>,
 }
 
-/// `COALESCE` of who a user is after this run: in by a link that stays, or by a line.
+/// `COALESCE` of who a user is after this run: in by a link that stays, or by a line. Whether a line takes somebody out is looked up for those who
+/// are disabled: the others are found in an index without their changes.
 const IN: &str = "((l.record IS NOT NULL AND l.left_at IS NULL AND (n.action IS NULL OR (n.action NOT IN ('delete', 'unlink')
-        AND NOT (n.action = 'deactivate' AND n.changes->>'leaving' IS NOT NULL))))
+        AND NOT (n.action = 'deactivate' AND EXISTS (SELECT 1 FROM lines d WHERE d.tenant = $1 AND d.run = $4 AND d.kind = 'user'
+            AND d.source_id = n.source_id AND d.member_id = '' AND d.changes->>'leaving' IS NOT NULL)))))
      OR n.action IN ('create', 'link', 'adopt', 'reactivate'))";
 
 impl Store {
@@ -129,7 +131,7 @@ impl Store {
             "SELECT j.value->>0 AS named, COALESCE(l.record, n.record) AS record, COALESCE(n.name, u.user_name) AS name
              FROM json_each($5) j
              LEFT JOIN user_links l ON l.tenant = $1 AND l.connection = $3 AND l.source_id = j.value->>0
-             LEFT JOIN lines n ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = j.value->>0
+             LEFT JOIN lines n INDEXED BY lines_ends ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = j.value->>0
                  AND n.member_id = ''
              LEFT JOIN users u ON u.tenant = $1 AND u.id = l.record
              WHERE {IN}"
@@ -142,7 +144,7 @@ impl Store {
              FROM json_each($5) j
              CROSS JOIN staged_users s INDEXED BY staged_users_by_name
              LEFT JOIN user_links l ON l.tenant = $1 AND l.connection = $3 AND l.source_id = s.source_id
-             LEFT JOIN lines n ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = s.source_id
+             LEFT JOIN lines n INDEXED BY lines_ends ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = s.source_id
                  AND n.member_id = ''
              LEFT JOIN users u ON u.tenant = $1 AND u.id = l.record
              WHERE s.tenant = $1 AND s.read = $2 AND s.user_name_key = j.value->>1
@@ -152,7 +154,7 @@ impl Store {
              FROM json_each($5) j
              CROSS JOIN users u
              CROSS JOIN user_links l INDEXED BY user_links_by_record
-             LEFT JOIN lines n ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = l.source_id
+             LEFT JOIN lines n INDEXED BY lines_ends ON n.tenant = $1 AND n.run = $4 AND n.kind = 'user' AND n.source_id = l.source_id
                  AND n.member_id = ''
              WHERE u.tenant = $1 AND u.user_name_key = j.value->>1
                AND l.tenant = $1 AND l.connection = $3 AND l.record = u.id AND {IN}"

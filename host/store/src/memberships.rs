@@ -31,16 +31,17 @@ const PAIRS: &str = "SELECT s.group_id, s.member_id, s.kind, s.op, COALESCE(gl.r
             AND (gl.record IS NOT NULL AND COALESCE(gn.action, '') NOT IN ('delete', 'unlink')
                 OR COALESCE(gn.action, '') IN ('create', 'link', 'adopt'))
             AND (ul.record IS NOT NULL AND ul.left_at IS NULL AND COALESCE(mn.action, '') NOT IN ('delete', 'unlink')
-                    AND NOT (COALESCE(mn.action, '') = 'deactivate' AND mn.changes->>'leaving' IS NOT NULL)
+                    AND NOT (COALESCE(mn.action, '') = 'deactivate' AND EXISTS (SELECT 1 FROM lines d WHERE d.tenant = $1 AND d.run = $4
+                        AND d.kind = mn.kind AND d.source_id = mn.source_id AND d.member_id = '' AND d.changes->>'leaving' IS NOT NULL))
                 OR ml.record IS NOT NULL AND COALESCE(mn.action, '') NOT IN ('delete', 'unlink')
                 OR COALESCE(mn.action, '') IN ('create', 'link', 'adopt', 'reactivate'))
             THEN 1 ELSE 0 END AS wanted
     FROM staged_members s
     LEFT JOIN group_links gl ON gl.tenant = $1 AND gl.connection = $3 AND gl.source_id = s.group_id
-    LEFT JOIN lines gn ON gn.tenant = $1 AND gn.run = $4 AND gn.kind = 'group' AND gn.source_id = s.group_id
+    LEFT JOIN lines gn INDEXED BY lines_ends ON gn.tenant = $1 AND gn.run = $4 AND gn.kind = 'group' AND gn.source_id = s.group_id
         AND gn.member_id = ''
     LEFT JOIN groups gg ON gg.tenant = $1 AND gg.id = gl.record
-    LEFT JOIN lines mn ON mn.tenant = $1 AND mn.run = $4 AND mn.kind = s.kind AND mn.source_id = s.member_id
+    LEFT JOIN lines mn INDEXED BY lines_ends ON mn.tenant = $1 AND mn.run = $4 AND mn.kind = s.kind AND mn.source_id = s.member_id
         AND mn.member_id = ''
     LEFT JOIN user_links ul ON s.kind = 'user' AND ul.tenant = $1 AND ul.connection = $3 AND ul.source_id = s.member_id
     LEFT JOIN users mu ON mu.tenant = $1 AND mu.id = ul.record

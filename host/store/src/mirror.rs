@@ -179,9 +179,9 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<(String, String)>, StoreError> {
         let sql = "SELECT json_group_array(json_array(kind, member_id)) FROM (
-             SELECT DISTINCT x.kind, x.member_id FROM staged_members x
-             WHERE x.tenant = $1 AND x.read = $2 AND x.op = 1
-               AND ((x.kind = 'user'
+             SELECT x.kind, x.member_id FROM (SELECT DISTINCT s.member_id, s.kind FROM staged_members s
+                 WHERE s.tenant = $1 AND s.read = $2 AND s.op <> 0 AND s.op = 1) x
+             WHERE ((x.kind = 'user'
                      AND NOT EXISTS (SELECT 1 FROM mirror_users m WHERE m.tenant = $1 AND m.connection = $3 AND m.source_id = x.member_id)
                      AND NOT EXISTS (SELECT 1 FROM staged_users s WHERE s.tenant = $1 AND s.read = $2 AND s.source_id = x.member_id))
                  OR (x.kind = 'group'

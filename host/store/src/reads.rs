@@ -1,5 +1,6 @@
 //! Reading into the overlay: pages of a source land here, each in a transaction of its own, so that a read that died goes on.
 
+use crate::bulk;
 use crate::database::{Store, Write, document, rows, text};
 use crate::dialect::Engine;
 use crate::error::StoreError;
@@ -132,6 +133,7 @@ impl Store {
         };
         let but = open.as_ref().map_or(0, |open| open.read.id);
         drop_reads(&mut write, tenant, Reads::But(connection, but)).await?;
+        bulk::lift_staged(&mut write, tenant, connection).await?;
         let open = match open {
             Some(open) => open,
             None => {
@@ -170,11 +172,9 @@ impl Store {
     }
 
     /// The read is in the overlay; what comes next are statements over all of it.
-    pub async fn analyze_read(&self, read: Read) -> Result<(), StoreError> {
-        if self.engine() == Engine::Sqlite {
-            return Ok(());
-        }
+    pub async fn prepare_read(&self, read: Read) -> Result<(), StoreError> {
         let mut write = self.write().await?;
+        bulk::build_staged(&mut write).await?;
         let sql = "SELECT (SELECT COUNT(*) FROM staged_users WHERE tenant = $1 AND read = $2)
              + (SELECT COUNT(*) FROM staged_members WHERE tenant = $1 AND read = $2)";
         if Self::has_grown(&mut write, sql, read.tenant, read.id).await? {

@@ -249,6 +249,7 @@ impl Host {
         };
         let mut sealed = reader.read().await?;
         let read = sealed.read;
+        store.prepare_read(read).await?;
         let mut method = self.method(connection, &entry, &offer, 0).await?;
         let mut prover = Prover {
             host: self,
@@ -261,7 +262,6 @@ impl Host {
             progress: request.progress,
         };
         report.notes.extend(prover.prove().await?);
-        store.analyze_read(read).await?;
         failpoint("read.sealed");
         for record in &sealed.unknown {
             report.notes.push(format!(
@@ -313,7 +313,7 @@ impl Host {
         // Also where everybody is due: that is everybody whom the source has, and who was edited may have left it.
         store.edited_due(lease, read).await?;
         // Who is due is staged too, and may be everybody where the read brought nobody.
-        store.analyze_read(read).await?;
+        store.prepare_read(read).await?;
         failpoint("admit.due");
         if short {
             let mut prover = Prover {

@@ -413,6 +413,5 @@ fn granted(tokens: &EntraTokens, asked: Timestamp) -> Granted {
         access: AccessToken::new(Secret::new(tokens.access_token().secret().clone()), asked, expires),
         refresh: tokens.refresh_token().map(|token| Secret::new(token.secret().clone())),
         id_token: tokens.extra_fields().id_token.clone(),
-        scopes: tokens.scopes().map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect()),
     }
 }

@@ -12,6 +12,4 @@ pub struct Granted {
     pub refresh: Option<Secret>,
     /// Who signed in, where that was asked for: not yet validated.
     pub id_token: Option<Secret>,
-    /// The scopes granted, where they were said.
-    pub scopes: Option<Vec<String>>,
 }

@@ -10,7 +10,7 @@ use super::tokens::Permission;
 /// A sign-in that is done, and whose account has been checked.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
-    /// The tokens; [`super::Tokens::signed_in`] keeps them.
+    /// The tokens; [`super::Tokens::text_of`] is how they are kept.
     pub granted: Granted,
     /// Whose they are.
     pub identity: Identity,

@@ -210,20 +210,6 @@ impl Tokens {
     pub fn text_of(&self, granted: &Granted) -> Secret {
         Kept::new(&self.0.of, granted, None).text()
     }
-
-    /// Somebody has signed in: from now on the connection has these tokens, whatever was kept before.
-    pub async fn signed_in(&self, granted: &Granted) -> Result<(), TokenError> {
-        let kept = Kept::new(&self.0.of, granted, None);
-        let text = kept.text();
-        let mut held = self.0.held.lock().await;
-        loop {
-            let (version, _) = self.0.store.load().await.map_err(not_kept)?;
-            if self.0.store.save(version, &text).await.map_err(not_kept)? {
-                *held = Held { token: Some(granted.access.clone()), ..Held::default() };
-                return Ok(());
-            }
-        }
-    }
 }
 
 fn not_kept(failure: StoreFailure) -> TokenError {

@@ -3,6 +3,7 @@
 use crate::browser::{Browser, End, Says};
 use crate::pauses::Held;
 use crate::provider::*;
+use crate::renewal::keep;
 use std::sync::Arc;
 use usher_services::oauth::{
     CodeSignIn, DeviceSignIn, Entra, IdTokens, MemoryStore, Permission, Proof, SignedIn, TokenError,
@@ -31,12 +32,14 @@ async fn f3_somebody_signs_in_at_a_browser() {
         assert_eq!(signed_in.identity.tenant, TENANT);
         assert_eq!(signed_in.identity.object.as_deref(), Some("oid-ann"));
         assert_eq!(signed_in.identity.name.as_deref(), Some("ann@contoso.example"));
-        assert_eq!(scopes::permissions(&signed_in.granted.access).unwrap(), SCOPES.map(str::to_owned).into());
         let needed = ["User.Read.All", "GroupMember.Read.All", "Organization.Read.All"];
-        assert_eq!(scopes::missing(&signed_in.granted, &needed), Some(vec!["Organization.Read.All"]));
+        let carried = scopes::permissions(&signed_in.granted.access).unwrap();
+        assert_eq!(carried, SCOPES.map(str::to_owned).into());
+        assert_eq!(scopes::lacking(&carried, &needed), ["Organization.Read.All"]);
         // Kept, it is the connection's own from now on.
-        let tokens = Tokens::new(entra, Permission::Delegated, Arc::new(MemoryStore::default()));
-        tokens.signed_in(&signed_in.granted).await.unwrap();
+        let store = Arc::new(MemoryStore::default());
+        let tokens = Tokens::new(entra, Permission::Delegated, store.clone());
+        keep(&tokens, &store, &signed_in.granted).await;
         assert!(
             tokens.token().await.unwrap().secret().expose() == signed_in.granted.access.secret().expose()
         );

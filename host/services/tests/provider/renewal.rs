@@ -17,6 +17,12 @@ fn delegated(entra: Entra, store: &Arc<MemoryStore>) -> Tokens {
     Tokens::new(entra, Permission::Delegated, store.clone())
 }
 
+/// The connection that is kept in this store has these tokens from now on.
+pub async fn keep(tokens: &Tokens, store: &MemoryStore, granted: &Granted) {
+    let (version, _) = store.load().await.unwrap();
+    assert!(store.save(version, &tokens.text_of(granted)).await.unwrap());
+}
+
 fn text(token: &AccessToken) -> String {
     token.secret().expose().to_owned()
 }
@@ -30,7 +36,7 @@ async fn connected(
     let entra = provider.application(clock);
     let granted = signed_in(&entra, "ann@contoso.example", Says::Accept).await.unwrap().granted;
     let tokens = delegated(entra, store);
-    tokens.signed_in(&granted).await.unwrap();
+    keep(&tokens, store, &granted).await;
     (tokens, granted)
 }
 
@@ -98,10 +104,10 @@ async fn f5_a_sign_in_that_was_stolen_ends_and_a_new_one_mends_it() {
         access: AccessToken::new(Secret::new("worthless"), expired, expired),
         refresh: granted.refresh,
         id_token: None,
-        scopes: None,
     };
-    let thief = delegated(provider.application(&clock), &Arc::new(MemoryStore::default()));
-    thief.signed_in(&stolen).await.unwrap();
+    let copied = Arc::new(MemoryStore::default());
+    let thief = delegated(provider.application(&clock), &copied);
+    keep(&thief, &copied, &stolen).await;
     assert!(matches!(thief.token().await.unwrap_err(), TokenError::SignIn(why) if why.code == Some(70_000)));
 
     // That ended everything that came of the sign-in, so the connection needs another, and says so.
@@ -117,7 +123,7 @@ async fn f5_a_sign_in_that_was_stolen_ends_and_a_new_one_mends_it() {
     clock.set(Timestamp::now());
     let granted =
         signed_in(&provider.application(&clock), "ann@contoso.example", Says::Accept).await.unwrap().granted;
-    tokens.signed_in(&granted).await.unwrap();
+    keep(&tokens, &store, &granted).await;
     later(&clock, 56);
     tokens.token().await.unwrap();
     assert_eq!(provider.seen_of(RENEWAL).await, [None, Some(70_000), Some(50_173), None]);

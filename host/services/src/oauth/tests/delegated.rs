@@ -48,7 +48,7 @@ fn tokens(server: &Server, clock: &Arc<FixedClock>, store: &Arc<MemoryStore>) ->
 async fn a_refresh_token_is_redeemed_and_replaced() {
     let ((server, redeemed), clock, store) = (strict().await, clock(), Arc::new(MemoryStore::default()));
     let first = tokens(&server, &clock, &store);
-    signed_in(&first, &clock).await;
+    signed_in(&first, &*store, &clock).await;
     assert_eq!(text(&first.token().await.unwrap()), "access-0");
     later(&clock, 56);
     assert_eq!(text(&first.token().await.unwrap()), "access-1");
@@ -65,7 +65,7 @@ async fn a_refresh_token_is_redeemed_and_replaced() {
 async fn who_gives_no_new_refresh_token_means_the_old_one() {
     let (server, clock, store) = (numbered().await, clock(), Arc::new(MemoryStore::default()));
     let tokens = tokens(&server, &clock, &store);
-    signed_in(&tokens, &clock).await;
+    signed_in(&tokens, &*store, &clock).await;
     for _ in 0..2 {
         later(&clock, 56);
         tokens.token().await.unwrap();
@@ -97,7 +97,7 @@ async fn many_tasks_of_several_hosts_redeem_each_refresh_token_once() {
             )
         })
         .collect();
-    signed_in(&hosts[0], &clock).await;
+    signed_in(&hosts[0], &*store, &clock).await;
     for round in 1..=5 {
         later(&clock, 56);
         let all: Vec<_> = (0..32)
@@ -145,7 +145,7 @@ async fn who_waits_for_anothers_claim_uses_what_he_got() {
     .await;
     let (clock, store) = (clock(), Arc::new(MemoryStore::default()));
     let first = tokens(&server, &clock, &store);
-    signed_in(&first, &clock).await;
+    signed_in(&first, &*store, &clock).await;
     later(&clock, 56);
     let redeeming = tokio::spawn({
         let first = first.clone();
@@ -182,7 +182,7 @@ async fn who_waits_for_anothers_claim_uses_what_he_got() {
 async fn a_claim_of_a_host_that_died_is_outlived() {
     let ((server, _), clock, store) = (strict().await, clock(), Arc::new(MemoryStore::default()));
     let first = tokens(&server, &clock, &store);
-    signed_in(&first, &clock).await;
+    signed_in(&first, &*store, &clock).await;
     let (version, text) = store.load().await.unwrap();
     let claimed = text.unwrap().expose().replace("\"claim\":null", "\"claim\":\"dead host\"");
     assert!(store.save(version, &Secret::new(claimed)).await.unwrap());
@@ -198,7 +198,7 @@ async fn a_dead_sign_in_wants_a_new_one_and_leaves_no_claim() {
     let server = Server::script([refusal("invalid_grant", 700_082, "inactive")]).await;
     let (clock, store) = (clock(), Arc::new(MemoryStore::default()));
     let tokens = tokens(&server, &clock, &store);
-    signed_in(&tokens, &clock).await;
+    signed_in(&tokens, &*store, &clock).await;
     later(&clock, 56);
     let error = tokens.token().await.unwrap_err();
     assert_eq!(
@@ -208,7 +208,7 @@ async fn a_dead_sign_in_wants_a_new_one_and_leaves_no_claim() {
     let kept = store.load().await.unwrap().1.unwrap();
     assert!(kept.expose().contains("\"claim\":null") && kept.expose().contains("refresh-0"));
     // Signing in again mends it.
-    signed_in(&tokens, &clock).await;
+    signed_in(&tokens, &*store, &clock).await;
     assert_eq!(text(&tokens.token().await.unwrap()), "access-0");
 }
 
@@ -217,7 +217,7 @@ async fn a_refresh_token_whose_answer_got_lost_is_not_sent_again_in_the_same_bre
     let server = Server::script([Reply::ok("{\"access_token\":\"lost").cut(5)]).await;
     let (clock, store) = (clock(), Arc::new(MemoryStore::default()));
     let tokens = tokens(&server, &clock, &store);
-    signed_in(&tokens, &clock).await;
+    signed_in(&tokens, &*store, &clock).await;
     later(&clock, 61);
     assert!(matches!(tokens.token().await, Err(TokenError::Network(_))));
     assert_eq!(server.count(), 1);
@@ -239,7 +239,7 @@ async fn a_caller_that_gives_up_loses_no_refresh_token() {
     .await;
     let (clock, store) = (clock(), Arc::new(MemoryStore::default()));
     let tokens = tokens(&server, &clock, &store);
-    signed_in(&tokens, &clock).await;
+    signed_in(&tokens, &*store, &clock).await;
     later(&clock, 56);
     let caller = tokio::spawn({
         let tokens = tokens.clone();
@@ -284,7 +284,7 @@ async fn what_was_redeemed_is_saved_when_the_store_is_back() {
         is_mended: false.into(),
     });
     let tokens = Tokens::new(entra(&server, by_secret(), &clock).0, Permission::Delegated, store.clone());
-    signed_in(&tokens, &clock).await;
+    signed_in(&tokens, &*store, &clock).await;
     later(&clock, 56);
     assert_eq!(
         text(&tokens.token().await.unwrap()),
@@ -317,7 +317,7 @@ async fn a_host_that_was_outlived_leaves_the_others_sign_in_alone() {
     })
     .await;
     let tokens = tokens(&server, &clock, &store);
-    signed_in(&tokens, &clock).await;
+    signed_in(&tokens, &*store, &clock).await;
     later(&clock, 56);
     assert_eq!(text(&tokens.token().await.unwrap()), "access-1");
     assert!(store.load().await.unwrap().1.unwrap().expose().contains("theirs"));
@@ -330,11 +330,12 @@ async fn timeouts_of_the_endpoint_are_told_with_its_host() {
     let registration = Registration::new(cloud, "contoso.example", "app-1").unwrap();
     let timeouts = Timeouts { connect: Duration::from_secs(5), whole: Duration::from_millis(40) };
     let entra = Entra::with_timeouts(registration, by_secret(), clock(), still().0, timeouts).unwrap();
-    let tokens = Tokens::new(entra, Permission::Delegated, Arc::new(MemoryStore::default()));
+    let store = Arc::new(MemoryStore::default());
+    let tokens = Tokens::new(entra, Permission::Delegated, store.clone());
     let expired = Timestamp::UNIX_EPOCH;
     let access = AccessToken::new(Secret::new("old"), expired, expired);
-    let granted = Granted { access, refresh: Some(Secret::new("refresh-0")), id_token: None, scopes: None };
-    tokens.signed_in(&granted).await.unwrap();
+    let granted = Granted { access, refresh: Some(Secret::new("refresh-0")), id_token: None };
+    assert!(store.save(0, &tokens.text_of(&granted)).await.unwrap());
     let error = tokens.token().await.unwrap_err().to_string();
     assert!(error.ends_with("doesn't answer within 0.04 s") && !error.contains("oauth2"), "{error}");
 }

@@ -76,9 +76,10 @@ fn text(token: &AccessToken) -> &str {
 }
 
 /// Somebody signed in: an access token for an hour, and `refresh-0`.
-async fn signed_in(tokens: &Tokens, clock: &FixedClock) {
+async fn signed_in(tokens: &Tokens, store: &dyn TokenStore, clock: &FixedClock) {
     let access =
         AccessToken::new(Secret::new("access-0"), clock.now(), clock.now() + SignedDuration::from_hours(1));
-    let granted = Granted { access, refresh: Some(Secret::new("refresh-0")), id_token: None, scopes: None };
-    tokens.signed_in(&granted).await.unwrap();
+    let granted = Granted { access, refresh: Some(Secret::new("refresh-0")), id_token: None };
+    let (version, _) = store.load().await.unwrap();
+    assert!(store.save(version, &tokens.text_of(&granted)).await.unwrap());
 }
