@@ -106,6 +106,16 @@ impl Beside {
         sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&self.pool).await.unwrap()
     }
 
+    /// The indexes of all tables, as they were made.
+    pub async fn indexes(&self) -> Vec<String> {
+        self.column(if on_files() {
+            "SELECT name || ': ' || sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name"
+        } else {
+            "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY indexname"
+        })
+        .await
+    }
+
     /// A number.
     pub async fn number(&self, sql: &str) -> i64 {
         sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&self.pool).await.unwrap()

@@ -611,6 +611,13 @@ async fn f12_a_group_of_300_000_is_read_within_the_methods_fences_and_its_delta_
     assert_eq!(cloud.requests(), 2);
 }
 
+async fn indexes(cloud: &Cloud) -> Vec<String> {
+    let beside = cloud.inst.beside().await;
+    let indexes = beside.indexes().await;
+    beside.close().await;
+    indexes
+}
+
 #[tokio::test]
 async fn f12_a_group_beyond_what_a_lookup_lists_comes_in_and_is_kept_current() {
     const MANY: u32 = 21_000;
@@ -619,11 +626,13 @@ async fn f12_a_group_beyond_what_a_lookup_lists_comes_in_and_is_kept_current() {
     cloud.tenant.add_member(&group, "gus@acme.example").unwrap();
     let shown = cloud.inst.json(0, &["groups", "members", "--source", &group]).await;
     assert_eq!(shown.as_array().unwrap().len(), 21_001, "before it is chosen");
+    let before = indexes(&cloud).await;
     let report = cloud.sync().await;
     assert_eq!(
         (&report["users"]["created"], &report["memberships"]["added"]),
         (&json!(21_001), &json!(21_001))
     );
+    assert_eq!(indexes(&cloud).await, before, "those that were taken away for so many are there again");
 
     leaves_and_joins(&cloud, &group);
     cloud.tenant.clear_requests();

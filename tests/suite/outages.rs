@@ -26,19 +26,10 @@ impl Place {
     async fn prepared() -> Self {
         let prefix = format!("k{}_", uuid::Uuid::now_v7().simple());
         let place = Self { folder: tempfile::tempdir().unwrap(), prefix };
-        if let Some(server) = server() {
-            let beside = Beside::open(&format!("{server}/postgres")).await;
-            beside.execute(&format!("CREATE DATABASE {}old TEMPLATE template0", place.prefix)).await;
-            beside.close().await;
-        }
-        let source = place.folder.path().join("in");
+        let source = place.source();
         let organisation = Organisation::sample(11, PEOPLE);
         organisation.write_first(&source).unwrap();
-        let file = |key: &str| format!("{key}={}", source.join(format!("{key}.csv")).display());
-        let (users, groups, memberships) = (file("users"), file("groups"), file("memberships"));
-        let sets = ["--set", &users, "--set", &groups, "--set", &memberships];
-        let connect = [&["connect", "csv", "--yes"][..], &sets].concat();
-        assert_eq!(place.usher("old", &connect).status().unwrap().code(), Some(0));
+        place.connected("old").await;
         assert_eq!(place.usher("old", &["sync", "--yes"]).status().unwrap().code(), Some(0));
         organisation.write_drifted(&source, 3).unwrap();
         let leavers: Vec<_> =
@@ -51,6 +42,25 @@ impl Place {
         );
         rewrite(&source.join(MEMBERSHIPS_FILE), |row| !leaver(row.split(',').nth(1)), |_| false);
         place
+    }
+
+    fn source(&self) -> PathBuf {
+        self.folder.path().join("in")
+    }
+
+    /// An installation that hasn't read the source yet.
+    async fn connected(&self, name: &str) {
+        if let Some(server) = server() {
+            let beside = Beside::open(&format!("{server}/postgres")).await;
+            let database = name.replace('-', "_");
+            beside.execute(&format!("CREATE DATABASE {}{database} TEMPLATE template0", self.prefix)).await;
+            beside.close().await;
+        }
+        let file = |key: &str| format!("{key}={}", self.source().join(format!("{key}.csv")).display());
+        let (users, groups, memberships) = (file("users"), file("groups"), file("memberships"));
+        let sets = ["--set", &users, "--set", &groups, "--set", &memberships];
+        let connect = [&["connect", "csv", "--yes"][..], &sets].concat();
+        assert_eq!(self.usher(name, &connect).status().unwrap().code(), Some(0));
     }
 
     fn data(&self, name: &str) -> PathBuf {
@@ -585,6 +595,36 @@ async fn f34_a_read_only_disk_is_said_and_loses_nothing() {
     assert_eq!(distance(&state(&beside).await, &old), 0);
     beside.close().await;
     place.recovers("read-only", &new, "a read-only disk").await;
+}
+
+/// A first read goes without an index that everything after it needs.
+#[tokio::test(flavor = "multi_thread")]
+async fn f34_a_first_run_that_is_killed_lacks_nothing_afterwards() {
+    let place = Place::prepared().await;
+    place.connected("first").await;
+    let beside = place.open("first").await;
+    let indexes = beside.indexes().await;
+    beside.close().await;
+    assert_eq!(place.usher("first", &["sync", "--yes"]).status().unwrap().code(), Some(0));
+    let beside = place.open("first").await;
+    let new = state(&beside).await;
+    assert_eq!(beside.indexes().await, indexes);
+    beside.close().await;
+    for (at, point) in
+        ["read.before_commit", "read.after_commit:3", "read.sealed", "admit.due", "apply.mirror"]
+            .into_iter()
+            .enumerate()
+    {
+        let name = format!("first-{at}");
+        place.connected(&name).await;
+        let killed = place.armed(&name, &format!("{point}=kill")).status().unwrap();
+        assert_eq!(killed.signal(), Some(9), "at {point}");
+        place.recovers(&name, &new, point).await;
+        let beside = place.open(&name).await;
+        assert_eq!(beside.indexes().await, indexes, "killed at {point}");
+        beside.close().await;
+        place.drop(&name).await;
+    }
 }
 
 /// What the host copies of a source's files is personal data, which nobody may find on the disk when it is dead.

@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Executor, Row};
 const MANY: u64 = 20_000;
 
 /// The overlay's memberships by member. Nobody looks for them before the read has ended.
-const STAGED_BY_MEMBER: &str = "CREATE INDEX IF NOT EXISTS staged_members_by_member
+const STAGED_BY_MEMBER: &str = "CREATE INDEX IF NOT EXISTS staged_members_by_member \
     ON staged_members (tenant, read, member_id, kind, op, group_id) WHERE op <> 0";
 
 /// An index that was taken away.
