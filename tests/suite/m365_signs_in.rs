@@ -202,3 +202,31 @@ async fn f11_two_tenants_of_microsoft_365_and_two_connections_of_one() {
     assert_eq!(beta.as_array().unwrap().len(), 1);
     assert_eq!(one.inst.users().await.len(), EVERYBODY.len());
 }
+
+#[tokio::test]
+async fn f9_disconnecting_forgets_every_secret_and_asks_microsoft_nothing() {
+    let cloud = Cloud::synced(&[]).await;
+    let before = cloud.inst.user("ann@acme.example").await;
+    let secrets = async || {
+        let beside = cloud.inst.beside().await;
+        let secrets = beside.number("SELECT COUNT(*) FROM secrets").await;
+        beside.close().await;
+        secrets
+    };
+    assert!(secrets().await >= 2, "the client's, and the token that is kept");
+    cloud.requests();
+    cloud.inst.usher(&["disconnect", "m365", "--confirm", "m365"]).await.ended(0);
+    assert_eq!(cloud.requests(), 0, "nothing is written to the tenant, nor read");
+    assert_eq!(secrets().await, 0);
+    let after = cloud.inst.user("ann@acme.example").await;
+    for kept in ["id", "userName", "displayName", "emails", "active", "groups", "manager", "path"] {
+        assert_eq!(after[kept], before[kept], "{kept}");
+    }
+    assert_eq!(after["origin"], "manual");
+
+    // Connected again it is bound to nobody: who may be the same waits for a word, and nobody is doubled.
+    cloud.connect(&[]).await.ended(0);
+    let report = cloud.sync().await;
+    assert_eq!((&report["users"]["created"], &report["users"]["deactivated"]), (&0.into(), &0.into()));
+    assert_eq!(cloud.inst.users().await.len(), EVERYBODY.len());
+}
