@@ -181,7 +181,7 @@ async fn f91_a_plugin_is_added_with_what_it_is_granted() {
     let inst = Installation::new();
     let list = inst.json(0, &["plugin", "list"]).await;
     let ids: Vec<_> = list.as_array().unwrap().iter().map(|plugin| plugin["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["csv", "deny-list", "domain", "m365"]);
+    assert_eq!(ids, ["attributes", "csv", "deny-list", "domain", "email-method", "licence", "m365"]);
     assert!(list.as_array().unwrap().iter().all(|plugin| plugin["from"] == "bundled"));
 
     let check = inst.json(0, &["plugin", "check", SCRIPTED]).await;

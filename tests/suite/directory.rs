@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use usher_planner::{GuardRules, Scope};
 use usher_runtime::{Grant, Runtime, RuntimeOptions};
 use usher_services::FixedClock;
-use usher_store::{AddedPlugin, Connection, Intent, NewConnection, PolicyRow, Settings, State, Store};
+use usher_store::{AddedPlugin, Asked, Connection, Intent, NewConnection, PolicyRow, Settings, State, Store};
 use usher_sync::{Catalogue, Class, Consent, Host, HostOptions, Report, RunRequest, RunResult, Silent};
 use usher_test_scripted::{Change, Membership, Script, User};
 
@@ -131,6 +131,7 @@ impl Directory {
                 name: plugin.to_owned(),
                 plugin: plugin.to_owned(),
                 settings,
+                asked: Asked::default(),
             })
             .collect();
         self.store.set_policies(tenant, &chain).await.unwrap();

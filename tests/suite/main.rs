@@ -31,6 +31,7 @@ mod m365_any;
 mod m365_bad_input;
 mod m365_consent;
 mod m365_faults;
+mod m365_policies;
 mod m365_scope;
 mod m365_signs_in;
 mod managers;

@@ -684,9 +684,10 @@ pub enum PolicyCommand {
     #[command(after_help = "Examples:
   usher policy add deny-list --set entries=cat@alt.example,@partner.example
   usher policy add deny-list --csv leavers.csv
-  usher policy add domain --set domain=acme.example")]
+  usher policy add email-method --set method=mail-then-upn
+  usher policy add attributes --set 'map={\"title\": \"employeeType\"}'")]
     Add {
-        /// The plugin: deny-list, domain, or one added with `usher plugin add`
+        /// The plugin: attributes, deny-list, domain, email-method, licence, or one added with `usher plugin add`
         plugin: String,
         /// What to call it (the plugin's name)
         #[arg(long, value_name = "NAME")]
@@ -737,6 +738,25 @@ pub enum PolicyCommand {
         name: String,
         /// The place
         place: usize,
+    },
+    /// Ask a policy again that is switched off
+    On {
+        /// Its name in the chain
+        name: String,
+        /// Only about this connection's people
+        #[arg(long, value_name = "NAME")]
+        connection: Option<String>,
+    },
+    /// Leave a policy in its place, and don't ask it
+    #[command(after_help = "Examples:
+  usher policy off licence --connection csv      the people of csv have no licences
+  usher policy off deny-list                     nobody is denied for now")]
+    Off {
+        /// Its name in the chain
+        name: String,
+        /// Only about this connection's people
+        #[arg(long, value_name = "NAME")]
+        connection: Option<String>,
     },
     /// Take a policy out of the chain
     Remove {

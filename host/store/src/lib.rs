@@ -68,7 +68,7 @@ pub use matching::{Heir, Match};
 pub use mirror::{EffectiveCounts, Sighting};
 pub use orphans::{LetGo, Letting};
 pub use planning::{DueGroup, DueStored, DueUser, ShortRow, UserLink};
-pub use policies::PolicyRow;
+pub use policies::{Asked, PolicyRow};
 pub use reads::{Known, OpenRead, Read, StagedGroup, StagedMember, StagedUser, Staging, UnknownRecord};
 pub use retention::{Expired, Retention};
 pub use runs::{Intent, NewRun, Run, RunState, SCHEDULE};

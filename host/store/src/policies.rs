@@ -3,6 +3,7 @@
 use crate::database::{document, text};
 use crate::{Store, StoreError};
 use sqlx::Row;
+use std::collections::BTreeMap;
 
 /// One policy in its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,21 +14,68 @@ pub struct PolicyRow {
     pub plugin: String,
     /// The plugin's settings.
     pub settings: serde_json::Value,
+    /// Whose people it is asked about.
+    pub asked: Asked,
+}
+
+/// The connections about whose people a policy is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Of which nothing else is said, those to come among them.
+    pub others: bool,
+    /// By the connection's id.
+    pub said: BTreeMap<i64, bool>,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self { others: true, said: BTreeMap::new() }
+    }
+}
+
+impl Asked {
+    /// Only about the people of this connection.
+    pub fn only(connection: i64) -> Self {
+        Self { others: false, said: BTreeMap::from([(connection, true)]) }
+    }
+
+    /// Whether it is asked about the people of a connection.
+    pub fn of(&self, connection: i64) -> bool {
+        self.said.get(&connection).copied().unwrap_or(self.others)
+    }
+
+    /// From now on, about the people of one connection or of all.
+    pub fn set(&mut self, connection: Option<i64>, asked: bool) {
+        match connection {
+            Some(connection) => {
+                self.said.insert(connection, asked);
+            }
+            None => *self = Self { others: asked, said: BTreeMap::new() },
+        }
+    }
 }
 
 impl Store {
     /// The chain, in order.
     pub async fn policies(&self, tenant: i64) -> Result<Vec<PolicyRow>, StoreError> {
+        let mut said: BTreeMap<String, BTreeMap<i64, bool>> = BTreeMap::new();
+        let rows = self.query("SELECT name, connection, asked FROM policies_asked WHERE tenant = $1");
+        for row in rows.bind(tenant).fetch_all(self.pool()).await? {
+            let asked = row.try_get::<i64, _>(2)? == 1;
+            said.entry(row.try_get(0)?).or_default().insert(row.try_get(1)?, asked);
+        }
         let rows = self
-            .query("SELECT name, plugin, settings FROM policies WHERE tenant = $1 ORDER BY position, name")
+            .query("SELECT name, plugin, settings, asked FROM policies WHERE tenant = $1 ORDER BY position, name")
             .bind(tenant)
             .fetch_all(self.pool())
             .await?;
         rows.iter()
             .map(|row| {
-                let settings: String = row.try_get(2)?;
+                let (name, settings): (String, String) = (row.try_get(0)?, row.try_get(2)?);
+                let others = row.try_get::<i64, _>(3)? == 1;
                 Ok(PolicyRow {
-                    name: row.try_get(0)?,
+                    asked: Asked { others, said: said.remove(&name).unwrap_or_default() },
+                    name,
                     plugin: row.try_get(1)?,
                     settings: document(&settings, "setting")?,
                 })
@@ -41,15 +89,27 @@ impl Store {
         self.query("DELETE FROM policies WHERE tenant = $1").bind(tenant).execute(&mut *write).await?;
         for (position, policy) in (0_i64..).zip(chain) {
             self.query(
-                "INSERT INTO policies (tenant, name, position, plugin, settings) VALUES ($1, $2, $3, $4, $5)",
+                "INSERT INTO policies (tenant, name, position, plugin, settings, asked) VALUES ($1, $2, $3, $4, $5, $6)",
             )
             .bind(tenant)
             .bind(&policy.name)
             .bind(position)
             .bind(&policy.plugin)
             .bind(text(&policy.settings, "setting")?)
+            .bind(i64::from(policy.asked.others))
             .execute(&mut *write)
             .await?;
+            for (connection, asked) in &policy.asked.said {
+                self.query(
+                    "INSERT INTO policies_asked (tenant, name, connection, asked) VALUES ($1, $2, $3, $4)",
+                )
+                .bind(tenant)
+                .bind(&policy.name)
+                .bind(connection)
+                .bind(i64::from(*asked))
+                .execute(&mut *write)
+                .await?;
+            }
         }
         write.commit().await?;
         Ok(())

@@ -15,7 +15,7 @@ use usher_model::{content_hash, fold};
 const PAGE: i64 = 1000;
 
 /// Every table, those that others refer to first.
-pub const TABLES: [&str; 34] = [
+pub const TABLES: [&str; 35] = [
     "tenants",
     "retention",
     "tombstones",
@@ -25,6 +25,7 @@ pub const TABLES: [&str; 34] = [
     "plugins",
     "plugin_limits",
     "policies",
+    "policies_asked",
     "leases",
     "runs",
     "reads",

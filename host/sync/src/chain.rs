@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use usher_model::{Digester, Group, USER_NAME, User, Value};
 use usher_runtime::contract::hook::{Candidate, Decision, GroupName, Verdict as Answer};
 use usher_runtime::{Policy, Reads};
-use usher_store::{Outcome, PolicyRow, Verdict};
+use usher_store::{Connection, Outcome, PolicyRow, Verdict};
 
 /// Records handed to a policy in one call.
 pub const BATCH: usize = 500;
@@ -47,9 +47,11 @@ pub struct Said {
 }
 
 impl Chain {
-    /// Loads and configures the tenant's policies.
-    pub async fn load(host: &Host, tenant: i64) -> Result<Self, Fault> {
-        Self::of(host, tenant, host.store.policies(tenant).await?).await
+    /// Loads and configures the tenant's policies, but for those that are switched off for this connection.
+    pub async fn load(host: &Host, connection: &Connection) -> Result<Self, Fault> {
+        let mut policies = host.store.policies(connection.tenant).await?;
+        policies.retain(|policy| policy.asked.of(connection.id));
+        Self::of(host, connection.tenant, policies).await
     }
 
     /// Loads and configures these policies.

@@ -221,7 +221,7 @@ impl Host {
         let tombstones =
             store.tombstones(self.options.key.as_ref(), connection.tenant, connection.id).await?;
         let offer = self.offer(connection, &entry, tombstones.clone(), None).await?;
-        let mut chain = Chain::load(self, connection.tenant).await?;
+        let mut chain = Chain::load(self, connection).await?;
         let fingerprint = fingerprint(connection, &entry);
         let scope = serde_json::to_string(&connection.scope).unwrap_or_default();
         let basis = Digester::new().part(chain.digest()).part(chain.day()).part(&scope).finish().short();

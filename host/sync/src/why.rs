@@ -274,7 +274,7 @@ impl Host {
         let scope = if ground.scope.everyone() { "the scope is everybody" } else { "through a chosen group" };
         steps.push(step("scope", Some(true), format!("{scope}; in {direct}{way}")));
 
-        let mut chain = Chain::load(self, connection.tenant).await?;
+        let mut chain = Chain::load(self, connection).await?;
         let input = ground.surround(self, mirrored(connection), raw, &mirror.groups).await?;
         let mut said = Vec::new();
         let outcome = chain.review(std::slice::from_ref(&input), Some(&mut said)).await?.into_iter().next();
@@ -283,6 +283,12 @@ impl Host {
         for (at, said) in said.into_iter().enumerate() {
             let passes = keeps || at + 1 < last;
             steps.push(step(format!("policy {}", said.policy), Some(passes), said.words));
+        }
+        for policy in self.store.policies(connection.tenant).await? {
+            if !policy.asked.of(connection.id) {
+                let says = format!("isn't asked: it is switched off for {}", connection.name);
+                steps.push(step(format!("policy {}", policy.name), None, says));
+            }
         }
         if let Some(outcome) = outcome.filter(|outcome| outcome.decision != Verdict::Keep) {
             let by = outcome.by.clone();

@@ -15,10 +15,13 @@ impl std::fmt::Debug for Bundled {
     }
 }
 
-const PLUGINS: [Bundled; 4] = [
+const PLUGINS: [Bundled; 7] = [
+    Bundled { id: "attributes", wasm: include_bytes!(env!("USHER_POLICY_ATTRIBUTES")) },
     Bundled { id: "csv", wasm: include_bytes!(env!("USHER_METHOD_CSV")) },
     Bundled { id: "deny-list", wasm: include_bytes!(env!("USHER_POLICY_DENY_LIST")) },
     Bundled { id: "domain", wasm: include_bytes!(env!("USHER_POLICY_DOMAIN")) },
+    Bundled { id: "email-method", wasm: include_bytes!(env!("USHER_POLICY_EMAIL_METHOD")) },
+    Bundled { id: "licence", wasm: include_bytes!(env!("USHER_POLICY_LICENCE")) },
     Bundled { id: "m365", wasm: include_bytes!(env!("USHER_METHOD_M365")) },
 ];
 

@@ -6,9 +6,10 @@ use crate::context::Context;
 use crate::error::{CliError, Status};
 use crate::given;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use usher_runtime::Kind;
-use usher_store::PolicyRow;
+use usher_store::{Asked, Connection, PolicyRow};
 
 /// The policy whose entries can come from a CSV file.
 const DENY_LIST: &str = "deny-list";
@@ -93,6 +94,46 @@ async fn settings(
     ))
 }
 
+/// Whose people a policy is asked about, in words.
+fn asked(policy: &PolicyRow, connections: &[Connection]) -> String {
+    let names = |is: bool| {
+        let those = connections.iter().filter(|connection| policy.asked.of(connection.id) == is);
+        those.map(|connection| connection.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let (asked, not) = (names(true), names(false));
+    match (policy.asked.others, asked.is_empty(), not.is_empty()) {
+        (true, _, true) => "everybody".to_owned(),
+        (true, _, false) => format!("all but those of {not}"),
+        (false, true, _) => "nobody".to_owned(),
+        (false, false, _) => format!("those of {asked}"),
+    }
+}
+
+/// Has a policy asked, or not, about the people of a connection or of all.
+async fn switch(
+    context: &mut Context,
+    chain: &mut [PolicyRow],
+    name: &str,
+    connection: Option<String>,
+    on: bool,
+) -> Result<String, CliError> {
+    let at = position(chain, name)?;
+    let connection = match connection {
+        Some(connection) => Some(context.connection(Some(&connection)).await?),
+        None => None,
+    };
+    if let Some(row) = chain.get_mut(at) {
+        row.asked.set(connection.as_ref().map(|connection| connection.id), on);
+    }
+    let whose =
+        connection.map_or("everybody".to_owned(), |connection| format!("those of {}", connection.name));
+    Ok(if on {
+        format!("{name} is asked about {whose}.")
+    } else {
+        format!("{name} isn't asked about {whose}.")
+    })
+}
+
 /// Shows and changes the chain. What a change does is seen in the next plan.
 pub async fn policy(command: PolicyCommand, context: &mut Context) -> Result<Status, CliError> {
     let tenant = context.tenant().await?;
@@ -100,10 +141,18 @@ pub async fn policy(command: PolicyCommand, context: &mut Context) -> Result<Sta
     let mut chain = store.policies(tenant.id).await?;
     let words = match command {
         PolicyCommand::List => {
+            let connections = store.connections(tenant.id).await?;
             if context.console.is_json() {
                 let list: Vec<_> = chain
                     .iter()
-                    .map(|row| json!({ "name": row.name, "plugin": row.plugin, "settings": row.settings }))
+                    .map(|row| {
+                        let asked: BTreeMap<_, _> = connections
+                            .iter()
+                            .map(|connection| (&connection.name, row.asked.of(connection.id)))
+                            .collect();
+                        json!({ "name": row.name, "plugin": row.plugin, "settings": row.settings, "asked": asked,
+                            "asked_of_others": row.asked.others })
+                    })
                     .collect();
                 context.console.json(&list.into());
             } else if chain.is_empty() {
@@ -117,10 +166,11 @@ pub async fn policy(command: PolicyCommand, context: &mut Context) -> Result<Sta
                         if settings.chars().count() > 80 {
                             settings = settings.chars().take(79).chain(['…']).collect();
                         }
-                        vec![(at + 1).to_string(), row.name.clone(), row.plugin.clone(), settings]
+                        let place = (at + 1).to_string();
+                        vec![place, row.name.clone(), row.plugin.clone(), settings, asked(row, &connections)]
                     })
                     .collect();
-                context.console.table(&["", "Policy", "Plugin", "Settings"], rows);
+                context.console.table(&["", "Policy", "Plugin", "Settings", "Asked about"], rows);
             }
             return Ok(Status::Done);
         }
@@ -136,7 +186,7 @@ pub async fn policy(command: PolicyCommand, context: &mut Context) -> Result<Sta
             }
             let list = from_csv(context, &plugin, csv.as_deref(), None)?;
             let settings = settings(context, &plugin, &given, Json::Null, list).await?;
-            chain.push(PolicyRow { name: name.clone(), plugin, settings });
+            chain.push(PolicyRow { name: name.clone(), plugin, settings, asked: Asked::default() });
             format!("{name} is in the chain.")
         }
         PolicyCommand::Set { name, given, csv, append } => {
@@ -157,7 +207,8 @@ pub async fn policy(command: PolicyCommand, context: &mut Context) -> Result<Sta
             let (plugin, now) = row.map_or((name, Json::Null), |row| (row.plugin, row.settings));
             let list = from_csv(context, &plugin, csv.as_deref(), None)?;
             let settings = settings(context, &plugin, &given, now, list).await?;
-            return try_on(context, PolicyRow { name: plugin.clone(), plugin, settings }, &who, &on).await;
+            let policy = PolicyRow { name: plugin.clone(), plugin, settings, asked: Asked::default() };
+            return try_on(context, policy, &who, &on).await;
         }
         PolicyCommand::Move { name, place } => {
             let at = position(&chain, &name)?;
@@ -170,6 +221,12 @@ pub async fn policy(command: PolicyCommand, context: &mut Context) -> Result<Sta
             let row = chain.remove(at);
             chain.insert(place - 1, row);
             format!("{name} is at place {place}.")
+        }
+        PolicyCommand::On { name, connection } => {
+            switch(context, &mut chain, &name, connection, true).await?
+        }
+        PolicyCommand::Off { name, connection } => {
+            switch(context, &mut chain, &name, connection, false).await?
         }
         PolicyCommand::Remove { name } => {
             let at = position(&chain, &name)?;
