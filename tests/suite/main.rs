@@ -42,6 +42,7 @@ mod ownership;
 mod places;
 mod policies;
 mod properties;
+mod protection;
 mod reads;
 mod retention;
 mod runs;

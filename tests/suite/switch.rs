@@ -217,6 +217,20 @@ async fn f37_orphans_leave_only_by_a_plan_that_somebody_agreed_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn f37_a_protected_orphan_stays() {
+    let inst = both().await;
+    switch(&inst, "hr").await;
+    inst.usher(&["users", "protect", "dan@acme.example"]).await.ended(0);
+    let one = inst.json(0, &["orphans", "remove", "dan@acme.example", "--yes"]).await;
+    assert_eq!((&one["result"], &one["users"]["deleted"]), (&"unchanged".into(), &0.into()), "{one:#}");
+    assert!(t1::notes(&one).contains("dan@acme.example is protected, and stays"), "{one:#}");
+    let held = inst.json(3, &["orphans", "remove", "--yes"]).await;
+    let all = ["orphans", "remove", "--accept", held["plan"].as_str().unwrap()];
+    assert_eq!(inst.json(0, &all).await["users"]["deleted"], 3);
+    assert_eq!(inst.user("dan@acme.example").await["active"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn f37_the_way_back_finds_everybody_again() {
     let inst = both().await;
     let before = inst.users().await;

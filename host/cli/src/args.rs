@@ -548,6 +548,24 @@ pub enum UsersCommand {
         #[arg(long, value_name = "RUN", conflicts_with = "who")]
         forget: Option<i64>,
     },
+    /// Protect somebody, such as a break-glass account: no plan deactivates, deletes or renames him, whatever a source or a policy says
+    #[command(after_help = "Examples:
+  usher users protect emergency@acme.example
+  usher users protect not.yet@acme.example     whoever comes in with this userName")]
+    Protect {
+        /// A userName, e-mail address, source id or directory id
+        who: String,
+    },
+    /// Take somebody off the list of the protected
+    Unprotect {
+        /// As it is on the list, or whom it means
+        who: String,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// List who is protected
+    Protected,
     /// Say that a record of a source is a user made by hand
     #[command(after_help = "Example:\n  usher users link ann@acme.example 4711")]
     Link {

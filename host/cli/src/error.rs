@@ -121,6 +121,11 @@ impl From<StoreError> for CliError {
                     "remove it at the source of {connection}, leave it out with a policy, or `usher disconnect {connection}` first"
                 )),
             ),
+            StoreError::Protected { name } => (
+                Status::Usage,
+                "usage",
+                Some(format!("if it is meant, `usher users unprotect {name}` first; `usher users protected` shows the list")),
+            ),
             StoreError::Key { .. } | StoreError::Sealed => (
                 Status::Usage,
                 "settings",

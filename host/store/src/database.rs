@@ -34,7 +34,7 @@ const SORTED: &str = "PRAGMA temp_store = FILE";
 const CHECKPOINT: &str = "PRAGMA wal_autocheckpoint = 8192";
 
 /// Forward only; one that has landed is never edited.
-const SQLITE: [(i64, &str, &str); 9] = [
+const SQLITE: [(i64, &str, &str); 10] = [
     (1, "start", include_str!("../migrations/sqlite/0001_start.sql")),
     (2, "one link each", include_str!("../migrations/sqlite/0002_one_link_each.sql")),
     (3, "history", include_str!("../migrations/sqlite/0003_history.sql")),
@@ -44,8 +44,9 @@ const SQLITE: [(i64, &str, &str); 9] = [
     (7, "signed in", include_str!("../migrations/sqlite/0007_signed_in.sql")),
     (8, "by arrival", include_str!("../migrations/sqlite/0008_by_arrival.sql")),
     (9, "asked about", include_str!("../migrations/sqlite/0009_asked_about.sql")),
+    (10, "protected", include_str!("../migrations/sqlite/0010_protected.sql")),
 ];
-const POSTGRES: [(i64, &str, &str); 7] = [
+const POSTGRES: [(i64, &str, &str); 8] = [
     (1, "start", include_str!("../migrations/postgres/0001_start.sql")),
     (2, "history", include_str!("../migrations/postgres/0002_history.sql")),
     (3, "retention", include_str!("../migrations/postgres/0003_retention.sql")),
@@ -53,6 +54,7 @@ const POSTGRES: [(i64, &str, &str); 7] = [
     (5, "lighter", include_str!("../migrations/postgres/0005_lighter.sql")),
     (6, "signed in", include_str!("../migrations/postgres/0006_signed_in.sql")),
     (7, "asked about", include_str!("../migrations/postgres/0007_asked_about.sql")),
+    (8, "protected", include_str!("../migrations/postgres/0008_protected.sql")),
 ];
 
 /// Connections of one host to a Postgres: a run's own, one that renews its lease, and a few that read.

@@ -117,6 +117,12 @@ pub enum StoreError {
         /// The connection.
         connection: String,
     },
+    /// Somebody is protected from this.
+    #[error("{name} is protected, and can't be deactivated, deleted or renamed")]
+    Protected {
+        /// The userName.
+        name: String,
+    },
     /// The key file can't be used.
     #[error("the key {place} can't be used: {why}")]
     Key {

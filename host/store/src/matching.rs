@@ -69,6 +69,8 @@ macro_rules! claims {
     };
 }
 
+pub(crate) use claims;
+
 impl Store {
     /// Quarantines who has no userName, and everybody whose userName somebody else holds or claims too. Repeats until nothing changes,
     /// since a quarantined user keeps the name that he wanted to give up.

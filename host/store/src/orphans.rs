@@ -5,6 +5,7 @@ use crate::error::StoreError;
 use crate::history::next_change;
 use crate::leases::Lease;
 use crate::lines::{delete_by_lines, forget_lines, hash_lines};
+use crate::protection;
 use crate::runs::{RunState, close};
 use crate::switch::{IDLE, LIVE};
 use serde_json::Value as Json;
@@ -33,8 +34,9 @@ pub struct LetGo<'a> {
     pub now: i64,
 }
 
-/// Writes the lines of orphans who go, instead of those that the run has. Whom the active connection is linked to isn't one.
-async fn lines(write: &mut Write, lease: Lease, which: Letting<'_>) -> Result<(), StoreError> {
+/// Writes the lines of orphans who go, instead of those that the run has. Whom the active connection is linked to isn't one. Gives the names of
+/// those who are protected.
+async fn lines(write: &mut Write, lease: Lease, which: Letting<'_>) -> Result<Vec<String>, StoreError> {
     forget_lines(write, lease).await?;
     let idle = format!("{IDLE} AND ($3 = 0 OR c.id = $3)");
     let named = "'of ' || (SELECT c.name FROM connections c WHERE c.tenant = $1 AND c.id = r.origin) || ', which is idle'";
@@ -61,6 +63,7 @@ async fn lines(write: &mut Write, lease: Lease, which: Letting<'_>) -> Result<()
         waiting.replace("WHERE", "CROSS JOIN json_each(p.problem, '$.may_be') j WHERE")
     );
     let named_only = format!("({all} OR r.id IN (SELECT value FROM json_each($4)))");
+    let mut spared = Vec::new();
     for sql in [
         record("user", "user_name", &format!("{named_only} {settled}")),
         record("group", "display_name", &named_only),
@@ -86,17 +89,21 @@ async fn lines(write: &mut Write, lease: Lease, which: Letting<'_>) -> Result<()
             .bind(&records)
             .execute(&mut **write)
             .await?;
+        // Before the memberships of those who go.
+        spared.extend(protection::spare(write, lease).await?.into_iter().map(|(_, name)| name));
     }
-    Ok(())
+    Ok(spared)
 }
 
 impl Store {
     /// Plans letting orphans go: lines of the run that holds the lease. Who may be somebody of the active source that waits for a decision stays.
-    pub async fn plan_letting_go(&self, lease: Lease, which: Letting<'_>) -> Result<(), StoreError> {
+    /// Gives the names of those who stay because they are protected.
+    pub async fn plan_letting_go(&self, lease: Lease, which: Letting<'_>) -> Result<Vec<String>, StoreError> {
         let mut write = self.write().await?;
         Self::hold_lease(&mut write, lease).await?;
-        lines(&mut write, lease, which).await?;
-        write.commit().await
+        let spared = lines(&mut write, lease, which).await?;
+        write.commit().await?;
+        Ok(spared)
     }
 
     /// Lets orphans go, if that still comes to the plan that was agreed to; gives false, and writes nothing, if it doesn't.

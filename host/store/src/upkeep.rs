@@ -15,7 +15,7 @@ use usher_model::{content_hash, fold};
 const PAGE: i64 = 1000;
 
 /// Every table, those that others refer to first.
-pub const TABLES: [&str; 35] = [
+pub const TABLES: [&str; 36] = [
     "tenants",
     "retention",
     "tombstones",
@@ -26,6 +26,7 @@ pub const TABLES: [&str; 35] = [
     "plugin_limits",
     "policies",
     "policies_asked",
+    "protected_users",
     "leases",
     "runs",
     "reads",

@@ -4,6 +4,7 @@ use crate::database::{Store, Write, document, page, rows, text};
 use crate::edits::{By, Edit, differences};
 use crate::error::StoreError;
 use crate::history::View;
+use crate::protection;
 use crate::switch::orphaned;
 use serde::Deserialize;
 use sqlx::Row;
@@ -220,6 +221,7 @@ impl Store {
             Set::Done => {}
             Set::Taken(name) => return Err(StoreError::Taken { what: "user", name }),
             Set::Gone => return Err(StoreError::NotFound { what: "user", name: user.user_name.clone() }),
+            Set::Protected(name) => return Err(StoreError::Protected { name }),
         }
         if edit.is_empty() { Ok(()) } else { edit.commit().await }
     }
@@ -258,6 +260,9 @@ impl Store {
             return Err(StoreError::Owned { name: user.user_name.clone(), connection: connection.clone() });
         }
         let mut edit = self.edit(by).await?;
+        if let Some(name) = protection::name_if_protected(&mut edit.write, by.tenant, &user.id).await? {
+            return Err(StoreError::Protected { name });
+        }
         for sql in [
             "DELETE FROM memberships WHERE tenant = $1 AND member_id = $2",
             // A record of a source that he was linked to is somebody new from the next run on.
@@ -386,6 +391,8 @@ enum Set {
     Taken(String),
     /// There is no such user any more.
     Gone,
+    /// He is protected from it.
+    Protected(String),
 }
 
 impl Edit {
@@ -462,6 +469,11 @@ impl Edit {
         );
         if changes.is_empty() {
             return Ok(Set::Done);
+        }
+        if (fold(&user_name) != fold(&was_named) || was_active == 1 && !active)
+            && let Some(name) = protection::name_if_protected(&mut self.write, by.tenant, id).await?
+        {
+            return Ok(Set::Protected(name));
         }
         let taken = self
             .write

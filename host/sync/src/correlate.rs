@@ -8,7 +8,7 @@ use crate::host::Host;
 use crate::stage::problem;
 use std::collections::{BTreeMap, BTreeSet};
 use usher_model::{DISPLAY_NAME, User, domain_of, fold};
-use usher_store::{Connection, Former, Heir, Lease, Match, Matching, Read};
+use usher_store::{Connection, Former, Heir, IS_PROTECTED, Lease, Match, Matching, Read};
 
 const PAGE: i64 = 500;
 
@@ -26,6 +26,7 @@ pub async fn newcomers(
     }
     let authoritative: BTreeSet<_> =
         connection.rules.authoritative.iter().chain(verified).map(|domain| fold(domain)).collect();
+    let protected = host.store.protected_records(connection.tenant).await?;
     let mut after = String::new();
     loop {
         let page = host.store.newcomers(read, false, &after, PAGE).await?;
@@ -50,6 +51,13 @@ pub async fn newcomers(
                 .filter(|hit| !is_former(former, hit) || name.as_ref() == Some(&hit.address))
                 .collect();
             if hits.is_empty() {
+                continue;
+            }
+            // Who somebody protected is, is never guessed.
+            if let Some(hit) = hits.iter().find(|hit| protected.contains(&hit.record)) {
+                let why =
+                    format!("may be {}, who {IS_PROTECTED}; say so with `usher users link`", hit.user_name);
+                problems.push((id, problem("held", &why)));
                 continue;
             }
             match decide(connection.rules.matching, &authoritative, former, &user, &hits) {

@@ -6,7 +6,7 @@ use crate::report::{Report, RunResult};
 use crate::run::Consent;
 use crate::times::Times;
 use usher_planner::Hold;
-use usher_store::{Connection, Intent, Lease, LetGo, Letting, NewRun, RunState, StoreError};
+use usher_store::{Connection, IS_PROTECTED, Intent, Lease, LetGo, Letting, NewRun, RunState, StoreError};
 
 /// Which orphans are to go.
 pub struct OrphansRequest<'a> {
@@ -60,7 +60,9 @@ impl Host {
         report: &mut Report,
     ) -> Result<(), Fault> {
         let store = &self.store;
-        store.plan_letting_go(lease, request.which()).await?;
+        for name in store.plan_letting_go(lease, request.which()).await? {
+            report.notes.push(format!("{name} {IS_PROTECTED}, and stays"));
+        }
         let basis = "orphans";
         let changes = report.take(&store.tally(lease.tenant, lease.run).await?);
         let hash = store.hash_lines(lease, basis).await?.to_string();

@@ -7,6 +7,7 @@ use crate::plan_managers::Without;
 use crate::plan_records::Shapes;
 use crate::progress::Progress;
 use crate::read::Sealed;
+use std::collections::BTreeSet;
 use usher_planner::{Action, Hold, Line, Paths, PlanHash, RecordKind, Rules, judge};
 use usher_store::{Connection, Former, LEAP_DAYS, Lease, LineRow, Read, Tally};
 
@@ -26,6 +27,8 @@ pub struct Planner<'a> {
     pub leaves_by: i64,
     pub now: i64,
     pub shapes: Shapes,
+    /// The directory's ids of those whom no plan may deactivate, delete or rename.
+    pub protected: BTreeSet<String>,
     /// Whether paths have a root that a user can be outside of.
     pub rooted: bool,
     /// Users whom this run looks at and who have no path although there is a root.
@@ -98,6 +101,7 @@ impl<'a> Planner<'a> {
             leaves_by: now.saturating_sub(i64::from(grace_days) * DAY_MS),
             now,
             shapes: Shapes::load(&host.store, lease.tenant).await?,
+            protected: host.store.protected_records(lease.tenant).await?,
             rooted: connection.scope.root.is_some() || connection.scope.chosen.is_some(),
             outside_root: 0,
             progress,

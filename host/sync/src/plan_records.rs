@@ -8,9 +8,11 @@ use crate::plan_managers::Without;
 use crate::progress::Phase;
 use crate::stage::problem;
 use std::collections::{BTreeMap, BTreeSet};
-use usher_model::{Attributes, MANAGER, Value, fold};
-use usher_planner::{Bond, Departure, Incoming, Line, Origin, Paths, StoredGroup, StoredUser, Target};
-use usher_store::{DueGroup, DueUser, Finding, FormerGroup, LineRow, Standing, Store, Verdict};
+use usher_model::{Attributes, MANAGER, USER_NAME, Value, fold};
+use usher_planner::{
+    Action, Bond, Departure, Incoming, Line, Origin, Paths, StoredGroup, StoredUser, Target,
+};
+use usher_store::{DueGroup, DueUser, Finding, FormerGroup, IS_PROTECTED, LineRow, Standing, Store, Verdict};
 
 const PAGE: i64 = 1000;
 
@@ -221,7 +223,7 @@ impl Planner<'_> {
         without: Option<&mut Without>,
     ) -> Result<(), Fault> {
         let mut planned = Vec::new();
-        let mut waiting = Vec::new();
+        let (mut waiting, mut out) = (Vec::new(), Vec::new());
         for due in page {
             let incoming = self.incoming_user(&due, admission, paths);
             if let Incoming::Present(target) = &incoming
@@ -254,14 +256,23 @@ impl Planner<'_> {
                 waiting.push((due.id, problem("held", why)));
                 continue;
             }
+            if let Some(why) = line.as_ref().and_then(|line| self.spared(&due, line)) {
+                if due.present {
+                    waiting.push((due.id, problem("held", &why)));
+                } else {
+                    out.push(held(due, why));
+                }
+                continue;
+            }
             let owns = match (&incoming, &line) {
-                (Incoming::Present(target), Some(line)) if line.action != usher_planner::Action::Link => {
+                (Incoming::Present(target), Some(line)) if line.action != Action::Link => {
                     self.shapes.number(&host.store, &target.attributes).await?
                 }
                 _ => 0,
             };
             planned.push(PlannedUser { due, line, owns });
         }
+        let last = without.is_some() || !self.connection.scope.managers;
         let rows = match without {
             Some(without) => self.with_managers(host, planned, without).await?,
             None => planned.into_iter().filter_map(PlannedUser::row).collect(),
@@ -270,7 +281,38 @@ impl Planner<'_> {
         if !waiting.is_empty() {
             host.store.settle_matches(self.lease, self.read, &[], &waiting).await?;
         }
+        // Whom others name as their manager comes by twice, and is told of once.
+        if last && !out.is_empty() {
+            host.store.add_findings(self.lease.tenant, self.lease.run, &out).await?;
+        }
         Ok(())
+    }
+
+    /// Why a line isn't written about somebody who is protected from it.
+    fn spared(&self, due: &DueUser, line: &Line) -> Option<String> {
+        let record = due.link.as_ref().map(|link| &link.record).or(due.matched.as_ref())?;
+        if !self.protected.contains(record) {
+            return None;
+        }
+        let what = match line.action {
+            Action::Delete => "isn't deleted",
+            Action::Deactivate => "isn't deactivated",
+            _ if line.changes.contains_key(USER_NAME) => "isn't renamed",
+            _ => return None,
+        };
+        Some(format!("{IS_PROTECTED}: {what}, although {}", line.reason))
+    }
+}
+
+/// What is said of somebody whom the source no longer has.
+fn held(due: DueUser, reason: String) -> Finding {
+    Finding {
+        standing: Standing::Held,
+        kind: "user".to_owned(),
+        name: due.stored.map(|stored| stored.name),
+        id: Some(due.id),
+        reason,
+        place: None,
     }
 }
 

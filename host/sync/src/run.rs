@@ -335,6 +335,7 @@ impl Host {
         if !plain || (reviewed_anew && !first) {
             admit::users(self, lease, read, &mut chain, &admission, request.progress).await?;
         }
+        store.hold_protected_names(lease, read, &former).await?;
         store.judge_names(lease, read, &former).await?;
         correlate::newcomers(self, lease, read, connection, &former, &connection.domains).await?;
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use usher_model::{ACTIVE, MANAGER, USER_NAME, User};
 use usher_planner::{Outside, PATH};
-use usher_store::{Connection, Mirror, PolicyRow, Read, UserRow, Verdict};
+use usher_store::{Connection, IS_PROTECTED, Mirror, PolicyRow, Read, UserRow, Verdict};
 
 /// One step of an explanation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -347,6 +347,10 @@ impl Host {
             None,
             format!("{} ({}), {active}{leaving}, {whose}", user.user_name, user.id),
         ));
+        if self.store.protected_records(connection.tenant).await?.contains(&user.id) {
+            let says = format!("{IS_PROTECTED}: no plan deactivates, deletes or renames him");
+            steps.push(step("protection", None, says));
+        }
         for (run, line) in self.store.history(connection.tenant, &user.id, 5).await? {
             steps.push(step("history", None, format!("run {run}: {} ({})", line.action, line.reason)));
         }

@@ -11,6 +11,7 @@ mod import;
 mod orphans;
 mod plugin;
 mod policy;
+mod protection;
 mod retention;
 mod runs;
 mod status;

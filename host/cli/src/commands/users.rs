@@ -99,6 +99,9 @@ pub async fn users(command: UsersCommand, context: &mut Context) -> Result<Statu
             let asked = super::erase::Asked { who, connection: on.connection, yes, list, forget };
             return super::erase::erase(asked, context).await;
         }
+        UsersCommand::Protect { who } => super::protection::protect(context, &who).await?,
+        UsersCommand::Unprotect { who, yes } => super::protection::unprotect(context, &who, yes).await?,
+        UsersCommand::Protected => super::protection::list(context).await?,
         UsersCommand::Link { who, source_id, on } => {
             let user = one(&store, tenant.id, View::NOW, &who).await?;
             let connection = context.connection(on.connection.as_deref()).await?;

@@ -14,6 +14,7 @@ use crate::database::{Store, Write, document, page, rows, text};
 use crate::dialect::{Engine, Statement};
 use crate::edits::{By, Edit};
 use crate::error::StoreError;
+use crate::protection;
 use crate::reads::{Reads, drop_reads};
 use crate::runs::Intent;
 use crate::tombstones;
@@ -422,6 +423,11 @@ impl Store {
             erased: Erased { run: edit.run, ..Erased::default() },
         };
         eraser.find_records(erasing.record.as_ref()).await?;
+        for record in &eraser.records {
+            if let Some(name) = protection::name_if_protected(eraser.write, tenant, record).await? {
+                return Err(StoreError::Protected { name });
+            }
+        }
         eraser.find_words().await?;
         eraser.find_mirrored().await?;
         eraser.leave_others().await?;

@@ -13,6 +13,7 @@ use crate::error::StoreError;
 use crate::findings::{Finding, Standing};
 use crate::leases::Lease;
 use crate::lines::{LineRow, forget_lines, insert_lines};
+use crate::protection::{self, IS_PROTECTED};
 use crate::runs::Run;
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -413,6 +414,12 @@ pub(crate) async fn lines(
             }
         }
     }
+    let spared = protection::spare(write, lease).await?;
+    conflicts.extend(
+        spared.into_iter().map(|(id, name)| {
+            conflict(RecordKind::User, &id, &name, format!("{IS_PROTECTED}: stays as it is"))
+        }),
+    );
     conflicts.extend(taken_names(write, lease, change).await?);
     conflicts.extend(managers(write, lease).await?);
     memberships(write, lease, change, &reason).await?;
