@@ -23,7 +23,10 @@ async fn f21_a_shared_mailbox_stays_out_until_it_has_a_licence() {
     let cloud = Cloud::connected(&[]).await;
     add(&cloud, &["licence"]).await;
     let report = cloud.sync().await;
-    assert_eq!(reason(&report, "skipped", "shared@acme.example"), "licence: has no product licence");
+    assert_eq!(
+        reason(&report, "skipped", "shared@acme.example"),
+        "licence: has no product licence (`assignedLicenses`)"
+    );
     assert_eq!(cloud.inst.users().await.len(), EVERYBODY.len() - 1);
 
     cloud.tenant.assign_licence("shared@acme.example", E3).unwrap();
@@ -39,7 +42,7 @@ async fn f21_a_shared_mailbox_stays_out_until_it_has_a_licence() {
     assert_eq!(held["result"], "held");
     assert_eq!(
         reason(&held, "skipped", "ann@acme.example"),
-        "licence: has none of the licences that count",
+        "licence: none of the licences is in `skus`",
         "{held:#}"
     );
     assert_eq!(cloud.active().await.len(), 5, "fay is disabled, shared is leaving");
@@ -68,11 +71,11 @@ async fn f21_a_policy_is_switched_off_for_a_connection_and_why_says_so() {
     assert_eq!(cloud.sync().await["result"], "unchanged");
     cloud.inst.usher(&["policy", "on", "licence"]).await.ended(0);
     let report = cloud.sync().await;
-    assert_eq!(reason(&report, "skipped", "shared@acme.example"), "licence: has no product licence");
     assert_eq!(
-        reason(&report, "skipped", "eve@acme.example"),
-        "licence: has none of the licences that count"
+        reason(&report, "skipped", "shared@acme.example"),
+        "licence: has no product licence (`assignedLicenses`)"
     );
+    assert_eq!(reason(&report, "skipped", "eve@acme.example"), "licence: none of the licences is in `skus`");
 
     // Off for everybody, on for one.
     cloud.inst.usher(&["policy", "off", "licence"]).await.ended(0);
@@ -95,6 +98,8 @@ async fn f21_a_policy_is_switched_off_for_a_connection_and_why_says_so() {
 #[tokio::test]
 async fn f25_cat_under_each_method_is_the_same_record() {
     let cloud = Cloud::connected(&[]).await;
+    let addresses = json!(["smtp:cat@acme.example", "SMTP:cat.black@acme.example"]);
+    cloud.tenant.update("cat@alt.example", json!({ "proxyAddresses": addresses })).unwrap();
     add(&cloud, &["email-method"]).await;
     cloud.sync().await;
     let cat = cloud.inst.user("cat@alt.example").await;
@@ -103,7 +108,7 @@ async fn f25_cat_under_each_method_is_the_same_record() {
         ("mail", "cat@acme.example"),
         ("upn", "cat@alt.example"),
         ("mail-then-upn", "cat@acme.example"),
-        ("primary-smtp", "cat@acme.example"),
+        ("primary-smtp", "cat.black@acme.example"),
     ] {
         let method = format!("method={method}");
         cloud.inst.usher(&["policy", "set", "email-method", "--set", &method]).await.ended(0);
@@ -123,10 +128,10 @@ async fn f25_who_has_no_such_address_is_skipped_with_the_reason() {
     cloud.tenant.create_user(user).unwrap();
     add(&cloud, &["email-method", "--set", "method=mail"]).await;
     let report = cloud.sync().await;
-    assert_eq!(reason(&report, "skipped", "gus@acme.example"), "email-method: has no mail address");
+    assert_eq!(reason(&report, "skipped", "gus@acme.example"), "email-method: has no attribute `mail`");
     let why = cloud.inst.json(0, &["why", "gus@acme.example"]).await;
     assert_eq!(why["standing"], "out");
-    assert!(says(&why, "policy email-method").contains("has no mail address"), "{why:#}");
+    assert!(says(&why, "policy email-method").contains("has no attribute `mail`"), "{why:#}");
 }
 
 #[tokio::test]
@@ -165,4 +170,20 @@ async fn attributes_of_any_source_are_mapped_filled_and_dropped() {
         "{}",
         refused.text()
     );
+}
+
+#[tokio::test]
+async fn an_address_that_is_mapped_finds_its_user() {
+    let cloud = Cloud::connected(&[]).await;
+    add(&cloud, &["attributes", "--set", "map.emails=mail", "--set", "default.vip=false"]).await;
+    cloud.sync().await;
+    let cat = cloud.inst.user("cat@alt.example").await;
+    assert_eq!(
+        (&cat["emails"][0]["value"], &cat["attributes"]["vip"]),
+        (&json!("cat@acme.example"), &json!(false))
+    );
+    let shown = cloud.inst.usher(&["users", "show", "cat@acme.example"]).await.ended(0);
+    assert!(shown.text().contains("cat@alt.example"), "{}", shown.text());
+    cloud.inst.usher(&["users", "erase", "cat@acme.example", "--yes"]).await.ended(0);
+    cloud.inst.usher(&["users", "show", "cat@acme.example"]).await.ended(2);
 }

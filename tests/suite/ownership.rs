@@ -124,6 +124,15 @@ async fn f38_a_domain_declared_authoritative_links_by_itself_but_never_guests() 
 }
 
 #[tokio::test]
+async fn f38_no_policy_makes_a_member_of_a_guest() {
+    let users = "id,userName,userType\n8,man@acme.example,Guest\n";
+    let inst = with_man(users, &["authoritative=acme.example"]).await;
+    inst.usher(&["policy", "add", "attributes", "--set", r#"drop=["userType"]"#]).await.ended(0);
+    let report = sync(&inst, 0).await;
+    assert_eq!((&report["users"]["linked"], &report["users"]["held"]), (&0.into(), &1.into()), "{report:#}");
+}
+
+#[tokio::test]
 async fn f38_a_manual_user_who_is_removed_makes_room_for_the_sources() {
     let inst = with_man("id,userName\n7,man@acme.example\n8,ann@acme.example\n", &["matching=link"]).await;
     sync(&inst, 0).await;

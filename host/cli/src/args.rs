@@ -757,7 +757,7 @@ pub enum PolicyCommand {
         /// The place
         place: usize,
     },
-    /// Ask a policy again that is switched off
+    /// Ask a policy again that is switched off: about everybody, whatever was said of single connections, or about those of one
     On {
         /// Its name in the chain
         name: String,
@@ -765,7 +765,7 @@ pub enum PolicyCommand {
         #[arg(long, value_name = "NAME")]
         connection: Option<String>,
     },
-    /// Leave a policy in its place, and don't ask it
+    /// Leave a policy in its place, and don't ask it: about nobody, whatever was said of single connections, or not about those of one
     #[command(after_help = "Examples:
   usher policy off licence --connection csv      the people of csv have no licences
   usher policy off deny-list                     nobody is denied for now")]

@@ -92,6 +92,13 @@ fn typed(text: &str, schema: Option<&Json>) -> Json {
     {
         return value;
     }
+    // Where text fits as well, a number may be text: `0` of a cost centre.
+    if has("boolean")
+        && has("string")
+        && let Ok(truth) = text.trim().parse::<bool>()
+    {
+        return truth.into();
+    }
     let list = has("array") && text.trim_start().starts_with('[');
     let table = has("object") && text.trim_start().starts_with('{');
     if (list || table)

@@ -4,13 +4,14 @@
 //! themselves do. Where most of the rows are new, it is taken away first and built in one go afterwards, from sorted keys. Postgres keeps its
 //! indexes: it would lock everybody else out meanwhile, and writes each page once.
 
-use crate::database::{Write, unsigned};
+use crate::database::Write;
 use crate::dialect::Engine;
 use crate::error::StoreError;
+use crate::failpoint::{failpoint, many_rows};
 use sqlx::{AssertSqlSafe, Executor, Row};
 
 /// New rows from which on it is worth while.
-const MANY: u64 = 20_000;
+const MANY: i64 = 20_000;
 
 /// The overlay's memberships by member. Nobody looks for them before the read has ended.
 const STAGED_BY_MEMBER: &str = "CREATE INDEX IF NOT EXISTS staged_members_by_member \
@@ -37,7 +38,7 @@ pub(crate) async fn lift(
     index: &str,
     coming: i64,
 ) -> Result<Lifted, StoreError> {
-    if write.engine() != Engine::Sqlite || unsigned(coming) < MANY {
+    if write.engine() != Engine::Sqlite || coming < many_rows(MANY) {
         return Ok(Lifted(None));
     }
     let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM {table} LIMIT $1)");
@@ -50,6 +51,7 @@ pub(crate) async fn lift(
     let Some(row) = made else { return Ok(Lifted(None)) };
     let lifted = Lifted(row.try_get(0)?);
     write.execute(AssertSqlSafe(format!("DROP INDEX {index}"))).await?;
+    failpoint("apply.lifted");
     Ok(lifted)
 }
 
@@ -60,7 +62,7 @@ pub(crate) async fn lift_staged(write: &mut Write, tenant: i64, connection: i64)
         return Ok(());
     }
     let sql = "SELECT 1 FROM tenants WHERE EXISTS (SELECT 1 FROM staged_members)
-         OR EXISTS (SELECT 1 FROM mirror_members WHERE tenant = $1 AND connection = $2) LIMIT 1";
+         OR EXISTS (SELECT 1 FROM connections WHERE tenant = $1 AND id = $2 AND admitted_by IS NOT NULL) LIMIT 1";
     let keeps = write.query(sql).bind(tenant).bind(connection).fetch_optional(&mut **write).await?;
     if keeps.is_none() {
         write.execute("DROP INDEX IF EXISTS staged_members_by_member").await?;

@@ -1,6 +1,6 @@
 //! Named points of a run at which a test makes the program die or stand still: `USHER_FAILPOINT=apply.users:2=kill` is the second time that
-//! users are applied. And how long locks are waited for, where a test can't: `USHER_LOCK_WAIT=200`, in milliseconds. Only builds with debug
-//! assertions have any of this.
+//! users are applied. And how long locks are waited for, where a test can't: `USHER_LOCK_WAIT=200`, in milliseconds; from how many
+//! rows on a table is filled in bulk: `USHER_MANY_ROWS=100`. Only builds with debug assertions have any of this.
 
 use std::time::Duration;
 
@@ -20,6 +20,13 @@ pub(crate) fn lock_wait(usual: Duration) -> Duration {
         .ok()
         .and_then(|wait| wait.parse().ok())
         .map_or(usual, Duration::from_millis);
+    usual
+}
+
+/// How many rows are many: so many, unless a test says otherwise.
+pub(crate) fn many_rows(usual: i64) -> i64 {
+    #[cfg(debug_assertions)]
+    let usual = std::env::var("USHER_MANY_ROWS").ok().and_then(|many| many.parse().ok()).unwrap_or(usual);
     usual
 }
 

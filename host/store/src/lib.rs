@@ -65,7 +65,7 @@ pub use holders::Holder;
 pub use leases::Lease;
 pub use lines::{AppliedChange, ChangeFilter, LineRow, Tally};
 pub use managers::ManagerRow;
-pub use matching::{Heir, Match};
+pub use matching::{Heir, Match, Newcomer};
 pub use mirror::{EffectiveCounts, Sighting};
 pub use orphans::{LetGo, Letting};
 pub use planning::{DueGroup, DueStored, DueUser, ShortRow, UserLink};

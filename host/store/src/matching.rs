@@ -13,6 +13,17 @@ use serde::Deserialize;
 use sqlx::Row;
 use usher_model::User;
 
+/// Somebody who comes in and whom the connection doesn't know yet.
+#[derive(Clone, Debug)]
+pub struct Newcomer {
+    /// The source id.
+    pub id: String,
+    /// As policies make him.
+    pub user: User,
+    /// Whether the source says that he is a guest, whatever policies make of him.
+    pub guest: bool,
+}
+
 /// A newcomer who may be somebody known.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Match {
@@ -157,7 +168,7 @@ impl Store {
         unmatched: bool,
         after: &str,
         limit: i64,
-    ) -> Result<Vec<(String, User)>, StoreError> {
+    ) -> Result<Vec<Newcomer>, StoreError> {
         let sql = concat!(
             "SELECT json_group_array(json_array(id, raw, outcome)) FROM (
              SELECT s.source_id AS id, COALESCE(s.raw, m.raw) AS raw, s.outcome FROM staged_users s
@@ -180,11 +191,12 @@ impl Store {
             .into_iter()
             .map(|(id, raw, outcome)| {
                 let mut user: User = crate::database::document(&raw, "user")?;
+                let guest = user.is_guest();
                 if let Some(outcome) = outcome {
                     let outcome: Outcome = crate::database::document(&outcome, "outcome")?;
                     outcome.edit_user(&mut user);
                 }
-                Ok((id, user))
+                Ok(Newcomer { id, user, guest })
             })
             .collect()
     }

@@ -1,6 +1,6 @@
 //! The tenant's chain of policies.
 
-use crate::database::{document, text};
+use crate::database::{document, parsed, text};
 use crate::{Store, StoreError};
 use sqlx::Row;
 use std::collections::BTreeMap;
@@ -34,11 +34,6 @@ impl Default for Asked {
 }
 
 impl Asked {
-    /// Only about the people of this connection.
-    pub fn only(connection: i64) -> Self {
-        Self { others: false, said: BTreeMap::from([(connection, true)]) }
-    }
-
     /// Whether it is asked about the people of a connection.
     pub fn of(&self, connection: i64) -> bool {
         self.said.get(&connection).copied().unwrap_or(self.others)
@@ -58,24 +53,26 @@ impl Asked {
 impl Store {
     /// The chain, in order.
     pub async fn policies(&self, tenant: i64) -> Result<Vec<PolicyRow>, StoreError> {
-        let mut said: BTreeMap<String, BTreeMap<i64, bool>> = BTreeMap::new();
-        let rows = self.query("SELECT name, connection, asked FROM policies_asked WHERE tenant = $1");
-        for row in rows.bind(tenant).fetch_all(self.pool()).await? {
-            let asked = row.try_get::<i64, _>(2)? == 1;
-            said.entry(row.try_get(0)?).or_default().insert(row.try_get(1)?, asked);
-        }
         let rows = self
-            .query("SELECT name, plugin, settings, asked FROM policies WHERE tenant = $1 ORDER BY position, name")
+            .query(
+                "SELECT p.name, p.plugin, p.settings, p.asked,
+                     (SELECT json_group_array(json_array(a.connection, a.asked)) FROM policies_asked a
+                         WHERE a.tenant = $1 AND a.name = p.name)
+                 FROM policies p WHERE p.tenant = $1 ORDER BY p.position, p.name",
+            )
             .bind(tenant)
             .fetch_all(self.pool())
             .await?;
         rows.iter()
             .map(|row| {
-                let (name, settings): (String, String) = (row.try_get(0)?, row.try_get(2)?);
+                let settings: String = row.try_get(2)?;
                 let others = row.try_get::<i64, _>(3)? == 1;
+                let said: Vec<(i64, i64)> =
+                    parsed(row.try_get(4)?, "list of connections")?.unwrap_or_default();
+                let said = said.into_iter().map(|(connection, asked)| (connection, asked == 1)).collect();
                 Ok(PolicyRow {
-                    asked: Asked { others, said: said.remove(&name).unwrap_or_default() },
-                    name,
+                    asked: Asked { others, said },
+                    name: row.try_get(0)?,
                     plugin: row.try_get(1)?,
                     settings: document(&settings, "setting")?,
                 })
@@ -85,7 +82,7 @@ impl Store {
 
     /// Replaces the whole chain.
     pub async fn set_policies(&self, tenant: i64, chain: &[PolicyRow]) -> Result<(), StoreError> {
-        let mut write = self.write().await?;
+        let mut write = self.write_alone(tenant).await?;
         self.query("DELETE FROM policies WHERE tenant = $1").bind(tenant).execute(&mut *write).await?;
         for (position, policy) in (0_i64..).zip(chain) {
             self.query(

@@ -77,7 +77,7 @@ impl Chain {
         Ok(Self { links, digest: digest.finish().short(), day })
     }
 
-    /// Of all policies and their settings, in order.
+    /// Of the policies that are asked about this connection's people, and their settings, in order.
     pub fn digest(&self) -> &str {
         &self.digest
     }

@@ -54,11 +54,24 @@ pub fn member_kind(kind: wire::MemberKind) -> model::MemberKind {
     }
 }
 
+/// `emails` are several, whatever a plugin makes of one of them: so they are looked for.
+fn listed(name: &str, value: model::Value) -> model::Value {
+    match value {
+        model::Value::Many(_) => value,
+        one if name == model::EMAILS => model::Value::Many(vec![one.to_string()]),
+        other => other,
+    }
+}
+
 /// Only what isn't blank: an attribute without a value isn't in the map.
 fn whole(attributes: Vec<(String, wire::Value)>) -> model::Attributes {
     attributes
         .into_iter()
         .filter_map(|(name, given)| value(given).map(|value| (name, value)))
+        .map(|(name, value)| {
+            let value = listed(&name, value);
+            (name, value)
+        })
         .filter(|(_, value)| match value {
             model::Value::Text(text) => !text.is_empty(),
             model::Value::Many(many) => !many.is_empty(),
@@ -68,7 +81,13 @@ fn whole(attributes: Vec<(String, wire::Value)>) -> model::Attributes {
 }
 
 fn patched(attributes: Vec<(String, wire::Value)>) -> BTreeMap<String, Option<model::Value>> {
-    attributes.into_iter().map(|(name, given)| (name, value(given))).collect()
+    attributes
+        .into_iter()
+        .map(|(name, given)| {
+            let value = value(given).map(|value| listed(&name, value));
+            (name, value)
+        })
+        .collect()
 }
 
 /// A whole user.
@@ -137,5 +156,5 @@ pub fn wire_group(group: &model::Group) -> wire::Group {
 
 /// A policy's edits.
 pub fn edits(edits: Vec<hook::Edit>) -> BTreeMap<String, Option<model::Value>> {
-    edits.into_iter().map(|edit| (edit.attribute, value(edit.value))).collect()
+    patched(edits.into_iter().map(|edit| (edit.attribute, edit.value)).collect())
 }

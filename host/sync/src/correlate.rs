@@ -8,7 +8,7 @@ use crate::host::Host;
 use crate::stage::problem;
 use std::collections::{BTreeMap, BTreeSet};
 use usher_model::{DISPLAY_NAME, User, domain_of, fold};
-use usher_store::{Connection, Former, Heir, IS_PROTECTED, Lease, Match, Matching, Read};
+use usher_store::{Connection, Former, Heir, IS_PROTECTED, Lease, Match, Matching, Newcomer, Read};
 
 const PAGE: i64 = 500;
 
@@ -30,10 +30,10 @@ pub async fn newcomers(
     let mut after = String::new();
     loop {
         let page = host.store.newcomers(read, false, &after, PAGE).await?;
-        let Some((last, _)) = page.last() else { break };
-        after.clone_from(last);
+        let Some(last) = page.last() else { break };
+        after.clone_from(&last.id);
         let mut addresses = Vec::new();
-        for (id, user) in &page {
+        for Newcomer { id, user, .. } in &page {
             addresses.extend(own_addresses(user).into_iter().map(|address| (id.clone(), address)));
         }
         let mut found: BTreeMap<String, Vec<Match>> = BTreeMap::new();
@@ -42,7 +42,7 @@ pub async fn newcomers(
         }
         let mut links = Vec::new();
         let mut problems = Vec::new();
-        for (id, user) in page {
+        for Newcomer { id, user, guest } in page {
             let Some(hits) = found.remove(&id) else { continue };
             let name = user.user_name.as_deref().map(fold);
             // A former connection's people are met by their userName here, by their addresses only when that is nobody's.
@@ -60,7 +60,7 @@ pub async fn newcomers(
                 problems.push((id, problem("held", &why)));
                 continue;
             }
-            match decide(connection.rules.matching, &authoritative, former, &user, &hits) {
+            match decide(connection.rules.matching, &authoritative, former, guest, &hits) {
                 Decision::Link(record) => links.push((id, record)),
                 Decision::Problem(standing, why) => problems.push((id, problem(standing, &why))),
                 Decision::Fail(why) => {
@@ -96,13 +96,13 @@ async fn heirs(host: &Host, lease: Lease, read: Read, former: &Former) -> Result
     let mut after = String::new();
     loop {
         let page = store.newcomers(read, true, &after, PAGE).await?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else { return Ok(()) };
         if after.is_empty() {
             store.note_former_addresses(lease, read, former).await?;
         }
-        after.clone_from(last);
+        after.clone_from(&last.id);
         let mut asked = Vec::new();
-        for (id, user) in &page {
+        for Newcomer { id, user, .. } in &page {
             asked.extend(own_addresses(user).into_iter().map(|address| (id.clone(), Some(address))));
             asked.push((id.clone(), None));
         }
@@ -111,8 +111,8 @@ async fn heirs(host: &Host, lease: Lease, read: Read, former: &Former) -> Result
             found.entry(heir.id.clone()).or_default().push(heir);
         }
         let (mut links, mut problems) = (Vec::new(), Vec::new());
-        for (id, user) in page {
-            match found.remove(&id).and_then(|heirs| inherits(&user, &heirs)) {
+        for Newcomer { id, user, guest } in page {
+            match found.remove(&id).and_then(|heirs| inherits(&user, guest, &heirs)) {
                 Some(Inherits::One(record)) => links.push((id, record)),
                 Some(Inherits::Held(why, who)) => {
                     problems.push((id, waiting(&format!("{why}; {}", settled(former)), &who)));
@@ -147,7 +147,7 @@ fn waiting(why: &str, records: &[String]) -> String {
 }
 
 /// Whom somebody takes over, of those who may be meant.
-fn inherits(user: &User, heirs: &[Heir]) -> Option<Inherits> {
+fn inherits(user: &User, guest: bool, heirs: &[Heir]) -> Option<Inherits> {
     let by_address: BTreeMap<_, _> = heirs
         .iter()
         .filter_map(|heir| Some((heir.record.as_str(), (heir, heir.address.as_ref()?))))
@@ -165,7 +165,7 @@ fn inherits(user: &User, heirs: &[Heir]) -> Option<Inherits> {
                 _ => Some(any_of(same.into_values())),
             }
         }
-        (Some((heir, _)), None) if !user.is_guest() => Some(Inherits::One(heir.record.clone())),
+        (Some((heir, _)), None) if !guest => Some(Inherits::One(heir.record.clone())),
         (Some((heir, address)), None) => Some(Inherits::Held(
             format!("{address} is an address of {}, and a guest is never matched by one", heir.user_name),
             vec![heir.record.clone()],
@@ -192,7 +192,7 @@ fn decide(
     matching: Matching,
     authoritative: &BTreeSet<String>,
     former: &Former,
-    user: &User,
+    guest: bool,
     hits: &[Match],
 ) -> Decision {
     let records: BTreeSet<_> = hits.iter().map(|hit| hit.record.as_str()).collect();
@@ -217,8 +217,7 @@ fn decide(
             format!("{} is the {how} of {}, who belongs to another connection", hit.address, hit.user_name),
         );
     }
-    let proof =
-        !user.is_guest() && domain_of(&hit.address).is_some_and(|domain| authoritative.contains(&domain));
+    let proof = !guest && domain_of(&hit.address).is_some_and(|domain| authoritative.contains(&domain));
     let words = format!("{} is the {how} of {}, who was made by hand", hit.address, hit.user_name);
     match matching {
         _ if proof => Decision::Link(hit.record.clone()),
@@ -247,21 +246,18 @@ mod tests {
     #[test]
     fn f38_only_an_authoritative_domain_is_proof_and_never_for_guests() {
         let acme = BTreeSet::from(["acme.example".to_owned()]);
-        let ann = User { id: "7".into(), user_name: Some("ann@acme.example".into()), ..User::default() };
         let links = |decision| matches!(decision, Decision::Link(_));
-        assert!(links(decide(Matching::Ask, &acme, &Former::default(), &ann, &[hit(true)])));
-        assert!(links(decide(Matching::Ask, &acme, &Former::default(), &ann, &[hit(false)])));
-        assert!(!links(decide(Matching::Ask, &BTreeSet::new(), &Former::default(), &ann, &[hit(true)])));
-        assert!(links(decide(Matching::Link, &BTreeSet::new(), &Former::default(), &ann, &[hit(true)])));
-        let mut guest = ann.clone();
-        guest.attributes.insert("userType".into(), "Guest".into());
-        assert!(!links(decide(Matching::Ask, &acme, &Former::default(), &guest, &[hit(true)])));
+        assert!(links(decide(Matching::Ask, &acme, &Former::default(), false, &[hit(true)])));
+        assert!(links(decide(Matching::Ask, &acme, &Former::default(), false, &[hit(false)])));
+        assert!(!links(decide(Matching::Ask, &BTreeSet::new(), &Former::default(), false, &[hit(true)])));
+        assert!(links(decide(Matching::Link, &BTreeSet::new(), &Former::default(), false, &[hit(true)])));
+        assert!(!links(decide(Matching::Ask, &acme, &Former::default(), true, &[hit(true)])));
         assert!(matches!(
-            decide(Matching::Fail, &BTreeSet::new(), &Former::default(), &ann, &[hit(true)]),
+            decide(Matching::Fail, &BTreeSet::new(), &Former::default(), false, &[hit(true)]),
             Decision::Fail(_)
         ));
         let mut other = hit(false);
         other.record = "s".into();
-        assert!(!links(decide(Matching::Link, &acme, &Former::default(), &ann, &[hit(true), other])));
+        assert!(!links(decide(Matching::Link, &acme, &Former::default(), false, &[hit(true), other])));
     }
 }

@@ -122,11 +122,24 @@ async fn switch(
         Some(connection) => Some(context.connection(Some(&connection)).await?),
         None => None,
     };
+    let mut forgotten = Vec::new();
     if let Some(row) = chain.get_mut(at) {
+        // What was said of single connections ends with what is said of all.
+        if connection.is_none() {
+            let tenant = context.tenant().await?.id;
+            let connections = context.store().await?.connections(tenant).await?;
+            let differs = |one: &&Connection| row.asked.said.get(&one.id).is_some_and(|said| *said != on);
+            forgotten.extend(connections.iter().filter(differs).map(|one| one.name.clone()));
+        }
         row.asked.set(connection.as_ref().map(|connection| connection.id), on);
     }
     let whose =
         connection.map_or("everybody".to_owned(), |connection| format!("those of {}", connection.name));
+    let whose = if forgotten.is_empty() {
+        whose
+    } else {
+        format!("{whose}, those of {} among them", forgotten.join(", "))
+    };
     Ok(if on {
         format!("{name} is asked about {whose}.")
     } else {

@@ -2,7 +2,7 @@
 ALTER TABLE policies ADD COLUMN asked BIGINT NOT NULL DEFAULT 1;
 CREATE TABLE policies_asked (
     tenant      BIGINT NOT NULL,
-    name        TEXT   NOT NULL,
+    name        TEXT COLLATE "C" NOT NULL,
     connection  BIGINT NOT NULL,
     asked       BIGINT NOT NULL,
     PRIMARY KEY (tenant, name, connection),

@@ -474,11 +474,8 @@ impl Store {
             return Ok(true);
         }
         let mut connection = self.pool().acquire().await?;
-        // The copy that it makes on the way may be larger than memory.
-        connection.execute("PRAGMA temp_store = FILE").await?;
         connection.execute("VACUUM").await?;
         let row = self.query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection).await?;
-        connection.execute("PRAGMA temp_store = MEMORY").await?;
         Ok(row.try_get::<i64, _>(0)? == 0)
     }
 }

@@ -1,8 +1,8 @@
 //! The policy `attributes`: maps, renames, fills and drops attributes of people, of any source.
 //!
-//! All that is read is read from the record as it came to the policy, so that two attributes can be swapped. `map` and `rename` give an attribute the
-//! value of another, or take it away where the other has none; `default` fills what is empty after that; `drop` takes away. No attribute may be
-//! written by two of them. What would leave somebody without a userName, or with an `active` that is neither yes nor no, is held.
+//! All that is read is read from the record as it came to the policy, so that two attributes can be swapped. `map` gives an attribute the value of
+//! another, or takes it away where the other has none; `rename` does so only for who has the other, which goes; `default` fills what is empty after that;
+//! `drop` takes away. No attribute may be written by two of them. What would leave somebody without a userName, or with an `active` that is neither yes nor no, is held.
 
 mod settings;
 #[cfg(test)]
@@ -13,6 +13,7 @@ pub use settings::{Filling, Settings};
 use std::collections::BTreeMap;
 use usher_plugin::{About, Absence, Candidate, Capabilities, Policy, Problem, Reads, User, Value, Verdict};
 
+const ID: &str = "id";
 const USER_NAME: &str = "userName";
 const ACTIVE: &str = "active";
 
@@ -20,7 +21,9 @@ const ACTIVE: &str = "active";
 #[derive(Clone, Debug)]
 pub struct Attributes {
     /// What gets the value of what: target and source.
-    taken: Vec<(String, String)>,
+    mapped: Vec<(String, String)>,
+    /// The same, where there is such a value.
+    renamed: Vec<(String, String)>,
     /// What is given to whom it is missing.
     defaults: Vec<(String, Value)>,
     /// What goes, the former names of what is renamed among it.
@@ -30,6 +33,7 @@ pub struct Attributes {
 /// An attribute of a record, userName and `active` among them.
 fn value(user: &User, name: &str) -> Option<Value> {
     let value = match name {
+        ID => Some(Value::Text(user.id.clone())),
         USER_NAME => user.user_name.clone().map(Value::Text),
         ACTIVE => user.active.map(Value::Truth),
         _ => user.attribute(name).cloned(),
@@ -61,23 +65,25 @@ impl Policy for Attributes {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let renamed = settings.rename.iter().map(|(from, to)| (to.clone(), from.clone()));
-        let taken: Vec<_> = settings.map.clone().into_iter().chain(renamed).collect();
-        // A former name that gets another's value stays.
-        let former = settings.rename.keys().filter(|name| !taken.iter().any(|(target, _)| target == *name));
-        let dropped = former.chain(&settings.drop).cloned().collect();
+        let renamed = settings.rename.iter().map(|(from, to)| (to.clone(), from.clone())).collect();
+        let dropped = settings.rename.keys().chain(&settings.drop).cloned().collect();
         let defaults = settings.default.into_iter().map(|(name, value)| (name, value.into())).collect();
-        Ok(Self { taken, defaults, dropped })
+        Ok(Self { mapped: settings.map.into_iter().collect(), renamed, defaults, dropped })
     }
 
     fn review_user(&self, candidate: &Candidate, _day: Option<&str>) -> Verdict {
         let user = &candidate.user;
         let mut after: BTreeMap<&str, Option<Value>> = BTreeMap::new();
-        for (target, source) in &self.taken {
-            after.insert(target, value(user, source));
-        }
         for name in &self.dropped {
             after.insert(name, None);
+        }
+        for (target, source) in &self.mapped {
+            after.insert(target, value(user, source));
+        }
+        for (target, source) in &self.renamed {
+            if let Some(value) = value(user, source) {
+                after.insert(target, Some(value));
+            }
         }
         for (name, filling) in &self.defaults {
             let now = after.entry(name).or_insert_with(|| value(user, name));
@@ -89,11 +95,25 @@ impl Policy for Attributes {
                 continue;
             }
             if let Err(why) = fits(name, then.as_ref()) {
-                return Verdict::hold(why);
+                return Verdict::hold(format!("{}: {why}", self.setting_of(name)));
             }
             verdict = verdict.with(name, then.unwrap_or(Value::Cleared));
         }
         verdict
+    }
+}
+
+impl Attributes {
+    /// The setting by which an attribute gets its value, and where that comes from.
+    fn setting_of(&self, name: &str) -> String {
+        let find = |of: &[(String, String)]| {
+            of.iter().find(|(target, _)| target == name).map(|(_, from)| from.clone())
+        };
+        match (find(&self.mapped), find(&self.renamed)) {
+            (Some(from), _) => format!("map.{name} ({from})"),
+            (None, Some(from)) => format!("rename.{from}"),
+            (None, None) => format!("default.{name}"),
+        }
     }
 }
 

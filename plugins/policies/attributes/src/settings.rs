@@ -8,8 +8,8 @@ use usher_plugin::{Problem, Value};
 
 /// The longest name of an attribute, in bytes (the contract's limit).
 const NAME_BYTES: usize = 256;
-/// A record's key, which is the source's.
-const ID: &str = "id";
+/// What a plan says of somebody besides attributes: it comes from groups and grace.
+const OF_PLANS: [&str; 3] = ["path", "leaving", "linked"];
 
 /// What the operator sets.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -18,7 +18,7 @@ pub struct Settings {
     /// Attributes that get the value of another, which stays: `{"title": "employeeType"}` gives title that of employeeType.
     #[serde(default)]
     pub map: BTreeMap<String, String>,
-    /// Attributes that get another name: `{"costCentre": "costCenter"}`.
+    /// Attributes that get another name, for who has them: `{"costCentre": "costCenter"}`.
     #[serde(default)]
     pub rename: BTreeMap<String, String>,
     /// What somebody gets who has no value: `{"department": "Staff"}`. Text, true or false, a whole number, or a list of texts.
@@ -102,8 +102,16 @@ impl Settings {
             }
         }
         for (from, to) in &self.rename {
+            let place = format!("rename.{from}");
             if from == to {
-                wrong(format!("rename.{from}"), "has that name already".to_owned());
+                wrong(place, "has that name already".to_owned());
+            } else if from == super::ID {
+                wrong(place, "a record's id is its source's; `map` can copy it".to_owned());
+            } else if (from == super::USER_NAME || from == super::ACTIVE) && !written.contains(from.as_str())
+            {
+                wrong(place, format!("nobody can be without {from}; `map` can copy it"));
+            } else if self.default.contains_key(from) {
+                wrong(place, format!("{from} goes, and gets a default"));
             }
         }
         for (name, filling) in &self.default {
@@ -144,8 +152,11 @@ fn is_a_name(name: &str) -> Result<(), String> {
 
 fn may_be_written(name: &str) -> Result<(), String> {
     is_a_name(name)?;
-    if name == ID {
+    if name == super::ID {
         return Err("a record's id is its source's; choose it there".to_owned());
+    }
+    if OF_PLANS.contains(&name) {
+        return Err(format!("{name} is the host's own word, and no attribute"));
     }
     Ok(())
 }

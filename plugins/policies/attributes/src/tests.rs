@@ -64,9 +64,14 @@ fn two_attributes_can_be_swapped() {
 
 #[test]
 fn an_attribute_is_renamed_and_its_old_name_goes() {
-    let rename = json!({ "rename": { "extension_1_cost": "costCenter" } });
+    let rename = || json!({ "rename": { "extension_1_cost": "costCenter" } });
     let expected = edited(&[("costCenter", text("77")), ("extension_1_cost", Value::Cleared)]);
-    assert_eq!(edits(rename, &[("extension_1_cost", text("77"))]), expected);
+    assert_eq!(edits(rename(), &[("extension_1_cost", text("77"))]), expected);
+    assert_eq!(edits(rename(), &[("extension_1_cost", text("77")), ("costCenter", text("1"))]), expected);
+    assert_eq!(edits(rename(), &[("costCenter", text("1"))]), [], "who has it under that name keeps it");
+    // The id of a record can be copied, as nothing else that is the source's.
+    let copied = edits(json!({ "map": { "employeeNumber": "id" } }), &[]);
+    assert_eq!(copied, edited(&[("employeeNumber", text("7"))]));
 }
 
 #[test]
@@ -101,8 +106,8 @@ fn a_user_name_can_be_mapped_and_not_lost() {
     let verdict = mapped.review_user(&ann(&[("mail", text("a@x.example"))]), None);
     assert_eq!(verdict, Verdict::keep().with("userName", text("a@x.example")));
     for (attributes, why) in [
-        (vec![], "would have no userName any more"),
-        (vec![("mail", Value::Whole(3))], "would have a userName that is no text"),
+        (vec![], "map.userName (mail): would have no userName any more"),
+        (vec![("mail", Value::Whole(3))], "map.userName (mail): would have a userName that is no text"),
     ] {
         assert_eq!(mapped.review_user(&ann(&attributes), None).decision, Decision::Hold(why.to_owned()));
     }
@@ -110,10 +115,11 @@ fn a_user_name_can_be_mapped_and_not_lost() {
     let off = active.review_user(&ann(&[("enabled", Value::Truth(false))]), None);
     assert_eq!(off, Verdict::keep().with("active", Value::Truth(false)));
     let held = active.review_user(&ann(&[("enabled", text("yes"))]), None);
-    let why = "would have an `active` that is neither true nor false";
+    let why = "map.active (enabled): would have an `active` that is neither true nor false";
     assert_eq!(held.decision, Decision::Hold(why.to_owned()));
     let held = active.review_user(&ann(&[]), None);
-    assert_eq!(held.decision, Decision::Hold("would be neither active nor inactive".to_owned()));
+    let why = "map.active (enabled): would be neither active nor inactive";
+    assert_eq!(held.decision, Decision::Hold(why.to_owned()));
 }
 
 #[test]
@@ -125,6 +131,18 @@ fn what_cant_be_done_is_refused_with_its_place() {
         (json!({ "rename": { "a": "a" } }), "rename.a", "has that name already"),
         (json!({ "rename": { "a": "x", "b": "x" } }), "rename.b", "x gets two values"),
         (json!({ "map": { "x": "y" }, "rename": { "a": "x" } }), "rename.a", "x gets two values"),
+        (json!({ "rename": { "id": "x" } }), "rename.id", "a record's id is its source's; `map` can copy it"),
+        (
+            json!({ "rename": { "userName": "x" } }),
+            "rename.userName",
+            "nobody can be without userName; `map` can copy it",
+        ),
+        (
+            json!({ "rename": { "a": "b" }, "default": { "a": "x" } }),
+            "rename.a",
+            "a goes, and gets a default",
+        ),
+        (json!({ "map": { "path": "x" } }), "map.path", "path is the host's own word, and no attribute"),
         (json!({ "default": { "x": "" } }), "default.x", "is empty; give a value"),
         (
             json!({ "default": { "active": "yes" } }),

@@ -3,7 +3,7 @@
 //! A directory user has a user principal name, perhaps a mail address, and the addresses of a mailbox; one of them is to be the e-mail that
 //! others know the person by. The chosen one becomes the first of `emails`, and the others that were there follow. Somebody who has no such address is
 //! left out, with the reason. `mail` and `proxyAddresses` are attributes of a directory such as Microsoft 365; what a source hands over as `emails`
-//! is its own choice already. That no two people have the same one is for the host to judge, which sees all of them.
+//! is its own choice already. That no two people have the same one isn't judged here, since a policy sees one person at a time.
 
 #[cfg(test)]
 mod tests;
@@ -38,11 +38,11 @@ impl Method {
     /// The address as the source gave it, or what is missing.
     fn address(self, user: &User) -> Result<&str, &'static str> {
         match self {
-            Self::Upn => upn(user).ok_or("has no user principal name"),
-            Self::Mail => mail(user).ok_or("has no mail address"),
-            Self::MailThenUpn => {
-                mail(user).or_else(|| upn(user)).ok_or("has neither a mail address nor a user principal name")
-            }
+            Self::Upn => upn(user).ok_or("has no user principal name (userName)"),
+            Self::Mail => mail(user).ok_or("has no attribute `mail`"),
+            Self::MailThenUpn => mail(user)
+                .or_else(|| upn(user))
+                .ok_or("has neither an attribute `mail` nor a user principal name (userName)"),
             Self::PrimarySmtp => {
                 primary_smtp(user).ok_or("has no primary address (SMTP:) among the proxyAddresses")
             }
@@ -64,7 +64,11 @@ fn mail(user: &User) -> Option<&str> {
 
 /// The one that is written `SMTP:` in capitals (Microsoft Graph, "user resource type", proxyAddresses).
 fn primary_smtp(user: &User) -> Option<&str> {
-    let Some(Value::Many(addresses)) = user.attribute("proxyAddresses") else { return None };
+    let addresses = match user.attribute("proxyAddresses")? {
+        Value::Many(addresses) => addresses.as_slice(),
+        Value::Text(address) => std::slice::from_ref(address),
+        _ => return None,
+    };
     addresses.iter().find_map(|address| address.strip_prefix("SMTP:")).and_then(given)
 }
 
@@ -93,10 +97,8 @@ impl Policy for EmailMethod {
     fn review_user(&self, candidate: &Candidate, _day: Option<&str>) -> Verdict {
         let user = &candidate.user;
         let address = match self.0.address(user) {
-            Ok(address) if address.contains('@') => address,
-            Ok(address) => {
-                return Verdict::leave_out(format!("`{address}` is no e-mail address: it has no @"));
-            }
+            Ok(address) if is_address(address) => address,
+            Ok(address) => return Verdict::leave_out(format!("`{address}` is no e-mail address")),
             Err(missing) => return Verdict::leave_out(missing),
         };
         let others = user.emails().filter_map(given).filter(|other| !same(other, address));
@@ -106,6 +108,10 @@ impl Policy for EmailMethod {
         }
         Verdict::keep().with("emails", Value::Many(emails))
     }
+}
+
+fn is_address(text: &str) -> bool {
+    text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
 }
 
 fn same(one: &str, other: &str) -> bool {

@@ -73,7 +73,11 @@ impl Policy for Licence {
                 return Verdict::keep();
             }
         }
-        Verdict::leave_out(if any { "has none of the licences that count" } else { "has no product licence" })
+        Verdict::leave_out(if any {
+            "none of the licences is in `skus`"
+        } else {
+            "has no product licence (`assignedLicenses`)"
+        })
     }
 }
 
