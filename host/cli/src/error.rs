@@ -172,7 +172,7 @@ impl From<StoreError> for CliError {
                 "storage",
                 Some("`usher database check` finds what is damaged, and heals what comes from a source".to_owned()),
             ),
-            _ => (Status::Failed, "storage", Some("check the disk, and that the file is not in use by something else".to_owned())),
+            _ => (Status::Failed, "storage", Some("check the disks (that of the data folder, and that of temporary files: TMPDIR), and that the file is not in use by something else".to_owned())),
         };
         Self { status, class: class.to_owned(), message: words(&error), advice }
     }

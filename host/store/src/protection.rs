@@ -144,7 +144,7 @@ pub(crate) async fn name_if_protected(
 pub(crate) async fn spare(write: &mut Write, lease: Lease) -> Result<Vec<(String, String)>, StoreError> {
     let sql = format!(
         "DELETE FROM lines WHERE tenant = $1 AND run = $2 AND kind = 'user' AND record IN ({PROTECTED})
-             AND (action IN ('deactivate', 'delete') OR changes->'userName' IS NOT NULL)
+             AND (action IN ('deactivate', 'delete') OR (action <> 'create' AND changes->'userName' IS NOT NULL))
          RETURNING record, name"
     );
     let rows = write.query(sql).bind(lease.tenant).bind(lease.run).fetch_all(&mut **write).await?;

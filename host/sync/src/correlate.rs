@@ -53,8 +53,9 @@ pub async fn newcomers(
             if hits.is_empty() {
                 continue;
             }
-            // Who somebody protected is, is never guessed.
-            if let Some(hit) = hits.iter().find(|hit| protected.contains(&hit.record)) {
+            // That somebody protected was made by hand and is the source's as well is never guessed.
+            let guessed = |hit: &&Match| hit.owner.is_none() && protected.contains(&hit.record);
+            if let Some(hit) = hits.iter().find(guessed) {
                 let why =
                     format!("may be {}, who {IS_PROTECTED}; say so with `usher users link`", hit.user_name);
                 problems.push((id, problem("held", &why)));

@@ -160,7 +160,9 @@ impl From<StoreError> for Fault {
             StoreError::Unreadable { .. } | StoreError::Damaged { .. } => {
                 "nothing was changed; `usher database check` finds what is damaged, and heals what comes from a source"
             }
-            _ => "nothing was changed; check the disk and the database, then run it again",
+            _ => {
+                "nothing was changed; check the disks (that of the data folder, and that of temporary files: TMPDIR) and the database, then run it again"
+            }
         };
         Self::new(Class::Storage, message, advice)
     }

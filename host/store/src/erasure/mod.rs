@@ -423,11 +423,6 @@ impl Store {
             erased: Erased { run: edit.run, ..Erased::default() },
         };
         eraser.find_records(erasing.record.as_ref()).await?;
-        for record in &eraser.records {
-            if let Some(name) = protection::name_if_protected(eraser.write, tenant, record).await? {
-                return Err(StoreError::Protected { name });
-            }
-        }
         eraser.find_words().await?;
         eraser.find_mirrored().await?;
         eraser.leave_others().await?;
@@ -435,6 +430,11 @@ impl Store {
         eraser.find_mirrored().await?;
         eraser.leave_others().await?;
         eraser.find_alone().await?;
+        for record in &eraser.records {
+            if let Some(name) = protection::name_if_protected(eraser.write, tenant, record).await? {
+                return Err(StoreError::Protected { name });
+            }
+        }
         eraser.directory().await?;
         eraser.sources().await?;
         eraser.lines().await?;
