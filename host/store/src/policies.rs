@@ -97,8 +97,10 @@ impl Store {
             .execute(&mut *write)
             .await?;
             for (connection, asked) in &policy.asked.said {
+                // Of one that was disconnected meanwhile nothing is said any more.
                 self.query(
-                    "INSERT INTO policies_asked (tenant, name, connection, asked) VALUES ($1, $2, $3, $4)",
+                    "INSERT INTO policies_asked (tenant, name, connection, asked)
+                     SELECT $1, $2, id, $4 FROM connections WHERE tenant = $1 AND id = $3",
                 )
                 .bind(tenant)
                 .bind(&policy.name)

@@ -80,18 +80,16 @@ impl Store {
     pub async fn unprotect(&self, tenant: i64, who: &str) -> Result<bool, StoreError> {
         let entry = usher_model::fold(who);
         let mut write = self.write().await?;
-        for sql in [
+        let seen =
             "UPDATE users SET edited = 1 WHERE tenant = $1 AND origin IS NOT NULL AND (user_name_key = $2
-                 OR id IN (SELECT p.record FROM protected_users p WHERE p.tenant = $1 AND p.entry = $2))",
-            "DELETE FROM protected_users WHERE tenant = $1 AND entry = $2",
-        ] {
-            let done = self.query(sql).bind(tenant).bind(&entry).execute(&mut *write).await?;
-            if sql.starts_with("DELETE") && done.rows_affected() == 0 {
-                return Ok(false);
-            }
+                 OR id IN (SELECT p.record FROM protected_users p WHERE p.tenant = $1 AND p.entry = $2))";
+        self.query(seen).bind(tenant).bind(&entry).execute(&mut *write).await?;
+        let gone = "DELETE FROM protected_users WHERE tenant = $1 AND entry = $2";
+        let gone = self.query(gone).bind(tenant).bind(&entry).execute(&mut *write).await?.rows_affected();
+        if gone > 0 {
+            write.commit().await?;
         }
-        write.commit().await?;
-        Ok(true)
+        Ok(gone > 0)
     }
 
     /// The directory's ids of everybody who is protected.
